@@ -1,0 +1,214 @@
+"""Where the pixels of a raster lie: one immutable grid, changed only by functions that return a new one."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+from rasterio.windows import Window
+
+from rsgan.errors import GridError
+
+Bounds = tuple[float, float, float, float]
+"""(left, bottom, right, top) in map units."""
+
+_WGS84_SEMI_MAJOR_M: Final = 6378137.0
+_WGS84_FLATTENING: Final = 1.0 / 298.257223563
+_SNAP_PX: Final = 1e-6
+"""A bound this near to a pixel edge lies on it: coordinates carry rounding errors, and half a gsd is never meant."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Coordinate system, affine transform and size of a raster.
+
+    Attributes:
+        crs: Coordinate system, or None when the raster has none.
+        transform: Maps (column, row) of pixel corners to map coordinates; identity when the raster has none.
+        shape: (height, width) in pixels.
+    """
+
+    crs: CRS | None
+    transform: Affine
+    shape: tuple[int, int]
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self.shape[1]
+
+    @property
+    def has_transform(self) -> bool:
+        """Whether the raster says where its pixels lie (an identity transform says nothing)."""
+        return self.transform != Affine.identity()
+
+    @property
+    def is_north_up(self) -> bool:
+        """Whether columns run east and rows run south, without rotation."""
+        t = self.transform
+        return bool(t.b == 0.0 and t.d == 0.0 and t.a > 0.0 and t.e < 0.0)
+
+    @property
+    def corners(self) -> tuple[tuple[float, float], ...]:
+        """Map coordinates of the outer corners: upper left, upper right, lower right, lower left."""
+        places = ((0, 0), (self.width, 0), (self.width, self.height), (0, self.height))
+        return tuple(_apply(self.transform, column, row) for column, row in places)
+
+    @property
+    def bounds(self) -> Bounds:
+        """Smallest map rectangle around the four corners, whichever way the rows run."""
+        xs, ys = zip(*self.corners, strict=True)
+        return min(xs), min(ys), max(xs), max(ys)
+
+    @property
+    def gsd(self) -> tuple[float, float]:
+        """Map units from one pixel to the next along a row and along a column, rotated or not."""
+        t = self.transform
+        return math.hypot(t.a, t.d), math.hypot(t.b, t.e)
+
+    def gsd_m(self, override: float | None = None) -> tuple[float, float] | None:
+        """Ground sampling distance in metres along a row and along a column.
+
+        Args:
+            override: Metres that the user gives; they win over the file.
+
+        Returns:
+            (x, y) in metres, or None when the raster does not say (no crs, no transform, a crs without a known unit).
+
+        Raises:
+            GridError: If `override` is not above 0, or a grid in degrees is centred off the Earth.
+
+        Source: metres per radian of the WGS 84 ellipsoid, NIMA TR8350.2 (2000), table 3.1; radii of curvature of the
+        meridian and the prime vertical, Snyder 1987, "Map Projections: A Working Manual", USGS PP 1395, 4-18, 4-20.
+        """
+        if override is not None:
+            return _checked_override(override)
+        if self.crs is None or not self.has_transform:
+            return None
+        metres = self._metres_per_unit()
+        if metres is None:
+            return None
+        t, (east, north) = self.transform, metres
+        return math.hypot(t.a * east, t.d * north), math.hypot(t.b * east, t.e * north)
+
+    def _metres_per_unit(self) -> tuple[float, float] | None:
+        """Metres per map unit to the east and to the north, at the centre of the grid."""
+        if self.crs is None:
+            return None
+        try:
+            if self.crs.is_geographic:
+                return self._metres_per_angle(float(self.crs.units_factor[1]))
+            factor = float(self.crs.linear_units_factor[1])
+        except CRSError:
+            return None
+        return factor, factor
+
+    def _metres_per_angle(self, radians_per_unit: float) -> tuple[float, float]:
+        latitude = _apply(self.transform, self.width / 2, self.height / 2)[1] * radians_per_unit
+        if abs(latitude) >= math.pi / 2:
+            raise GridError(
+                f"the grid is in degrees, but its centre lies at latitude {math.degrees(latitude):g}, beyond the "
+                f"poles. Correct its transform, or give the ground sampling distance with --gsd."
+            )
+        eccentricity_squared = _WGS84_FLATTENING * (2.0 - _WGS84_FLATTENING)
+        bulge = 1.0 - eccentricity_squared * math.sin(latitude) ** 2
+        meridian_radius_m = _WGS84_SEMI_MAJOR_M * (1.0 - eccentricity_squared) / bulge**1.5
+        parallel_radius_m = _WGS84_SEMI_MAJOR_M / math.sqrt(bulge) * math.cos(latitude)
+        return parallel_radius_m * radians_per_unit, meridian_radius_m * radians_per_unit
+
+    def crop(self, window: Window) -> "Grid":
+        """The grid of the pixels in `window`.
+
+        Raises:
+            GridError: If the window is empty or reaches outside the grid.
+        """
+        column, row, width, height = _whole(window)
+        if not (0 <= column and 0 <= row and width > 0 and height > 0):
+            raise GridError(f"window {_words(window)} is empty or starts outside the raster. Choose one inside it.")
+        if column + width > self.width or row + height > self.height:
+            raise GridError(
+                f"window {_words(window)} reaches outside the raster of {self.height} rows and {self.width} columns. "
+                f"Choose one inside it."
+            )
+        return Grid(self.crs, self.transform * Affine.translation(column, row), (height, width))
+
+    def refine(self, scale: int) -> "Grid":
+        """The grid with the same corners and `scale` times as many pixels each way; its gsd is exactly gsd / scale.
+
+        Raises:
+            GridError: If `scale` is below 1.
+        """
+        if scale < 1:
+            raise GridError(f"scale is {scale}; expected a whole number of at least 1.")
+        t = self.transform
+        finer = Affine(t.a / scale, t.b / scale, t.c, t.d / scale, t.e / scale, t.f)
+        return Grid(self.crs, finer, (self.height * scale, self.width * scale))
+
+    def window_of_bounds(self, bounds: Bounds) -> Window:
+        """Smallest window of whole pixels around `bounds`, cut to the raster.
+
+        Args:
+            bounds: (left, bottom, right, top) in the coordinates of this grid.
+
+        Raises:
+            GridError: If the bounds are empty, or lie outside the raster.
+        """
+        left, bottom, right, top = bounds
+        if not (left < right and bottom < top and all(map(math.isfinite, bounds))):
+            raise GridError(f"bounds {bounds} are empty; expected left < right and bottom < top, finite.")
+        to_pixel = ~self.transform
+        places = [_apply(to_pixel, x, y) for x in (left, right) for y in (bottom, top)]
+        column = _cut(min(p[0] for p in places), max(p[0] for p in places), self.width)
+        row = _cut(min(p[1] for p in places), max(p[1] for p in places), self.height)
+        if column is None or row is None:
+            raise GridError(
+                f"bounds {bounds} lie outside the raster, whose bounds are {self.bounds}"
+                f"{'' if self.crs is None else f' in {self.crs.to_string()}'}. Give bounds in these coordinates."
+            )
+        return Window(column[0], row[0], column[1] - column[0], row[1] - row[0])
+
+    def matches(self, other: "Grid", tolerance_px: float = 0.01) -> bool:
+        """Whether both grids have one crs and one shape, and no corner lies further apart than `tolerance_px`."""
+        if self.crs != other.crs or self.shape != other.shape:
+            return False
+        reach = tolerance_px * min(self.gsd)
+        pairs = zip(self.corners, other.corners, strict=True)
+        return all(math.dist(mine, theirs) <= reach for mine, theirs in pairs)
+
+
+def _apply(transform: Affine, column: float, row: float) -> tuple[float, float]:
+    x, y = transform * (column, row)
+    return float(x), float(y)
+
+
+def _checked_override(gsd_m: float) -> tuple[float, float]:
+    if not (math.isfinite(gsd_m) and gsd_m > 0.0):
+        raise GridError(f"--gsd is {gsd_m:g}; expected metres per pixel, above 0.")
+    return gsd_m, gsd_m
+
+
+def _whole(window: Window) -> tuple[int, int, int, int]:
+    parts = (window.col_off, window.row_off, window.width, window.height)
+    if any(part != int(part) for part in parts):
+        raise GridError(f"window {_words(window)} cuts pixels; expected whole numbers.")
+    return int(parts[0]), int(parts[1]), int(parts[2]), int(parts[3])
+
+
+def _words(window: Window) -> str:
+    return (
+        f"of {window.height:g} rows and {window.width:g} columns at row {window.row_off:g}, column {window.col_off:g}"
+    )
+
+
+def _cut(first: float, last: float, size: int) -> tuple[int, int] | None:
+    """Whole pixels [start, stop) that cover first..last inside 0..size; None when nothing is left."""
+    start = max(0, math.floor(first + _SNAP_PX))
+    stop = min(size, max(math.ceil(last - _SNAP_PX), start + 1))
+    return (start, stop) if start < stop and last > _SNAP_PX else None
