@@ -1,0 +1,98 @@
+"""The model card: a machine-readable statement inside the model file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rsgan.nn.discriminators import PatchDiscriminatorConfig
+from rsgan.nn.generators import ResidualGeneratorConfig
+
+
+class Figure(BaseModel):
+    """One held-out figure.
+
+    Attributes:
+        protocol: how it was measured, for example 'P40 x2'.
+        what: the quantity with its unit.
+        ours: value of this model.
+        baseline: value of the best learning-free baseline.
+        spread: standard deviation over tiles of (ours - baseline).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    protocol: str
+    what: str
+    ours: float
+    baseline: float
+    spread: float
+
+
+class ProbeCoefficients(BaseModel):
+    """Linear estimators of noise and point spread function, see `sensors.statistics.probe`.
+
+    Attributes:
+        mean: mean of each feature over the training chips.
+        deviation: standard deviation of each feature.
+        log_noise: intercept, then one weight per standardised feature; natural log of noise / spread.
+        sigma: intercept, then one weight per standardised feature; input pixels.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    log_noise: tuple[float, ...]
+    sigma: tuple[float, ...]
+
+
+class ModelCard(BaseModel):
+    """What a model is, what it was trained on and what it may be used for.
+
+    Attributes:
+        format: version of this card.
+        name: name of the model.
+        task: what it does.
+        sensor: key of `catalogue.SENSORS`.
+        bands: band names in channel order.
+        gsd_m: input ground sampling distance the model is for.
+        scale: input gsd / output gsd.
+        sharpness: default interpolation between the faithful (0) and the adversarial (1) generator.
+        generator: architecture of both generators.
+        discriminator: architecture of the discriminator, None if none is in the file.
+        objective: adversarial game that trained the discriminator; tells what its logits mean.
+        sigma: range of point spread functions seen in training, input pixels.
+        noise: range of noise seen in training, reflectance.
+        probe: estimators of a scene's noise and point spread function, None if the file has none.
+        samples_seen: chips of training, both stages.
+        training_data: data, places and licences.
+        metrics: held-out figures.
+        limits: what not to use it for.
+        licence: licence of the weights.
+        config_sha256: digest of the training config.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    name: str
+    task: Literal["superres"]
+    sensor: str
+    bands: tuple[str, ...]
+    gsd_m: float = Field(gt=0)
+    scale: int = Field(ge=1, le=16)
+    sharpness: float = Field(default=0.0, ge=0, le=1)
+    generator: Annotated[ResidualGeneratorConfig, Field()]
+    discriminator: PatchDiscriminatorConfig | None
+    objective: Literal["none", "non-saturating"]
+    sigma: tuple[float, float]
+    noise: tuple[float, float]
+    probe: ProbeCoefficients | None = None
+    samples_seen: int = Field(ge=0)
+    training_data: tuple[str, ...]
+    metrics: tuple[Figure, ...] = ()
+    limits: tuple[str, ...]
+    licence: str
+    config_sha256: str

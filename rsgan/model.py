@@ -1,0 +1,169 @@
+"""Model files: one safetensors file with its card in the header; nothing in it is ever executed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rsgan.card import ModelCard
+from rsgan.errors import ModelError
+from rsgan.nn.discriminators import PatchDiscriminator
+from rsgan.nn.generators import ResidualGenerator
+
+ZOO = Path(__file__).parent / "zoo"
+CARD_KEY = "rsgan_card"
+State = dict[str, Tensor]
+
+
+def _part(tensors: State, prefix: str) -> State:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A card and its weights.
+
+    Attributes:
+        card: what the model is.
+        tensors: weights under the prefixes `faithful.`, `adversarial.` and `discriminator.`.
+        path: file it came from.
+    """
+
+    card: ModelCard
+    tensors: State
+    path: Path
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of the file."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    @property
+    def has_adversarial(self) -> bool:
+        """Whether the file holds an adversarial generator."""
+        return any(key.startswith("adversarial.") for key in self.tensors)
+
+    def generator(self, sharpness: float | None = None) -> ResidualGenerator:
+        """The generator at a sharpness: weights interpolated from faithful (0) to adversarial (1).
+
+        Raises:
+            ModelError: sharpness outside 0..1, or above 0 without an adversarial generator.
+        """
+        sharpness = self.card.sharpness if sharpness is None else sharpness
+        if not 0 <= sharpness <= 1:
+            raise ModelError(f"--sharpness {sharpness} is outside 0 (faithful) .. 1 (adversarial).")
+        state = _part(self.tensors, "faithful.")
+        if sharpness > 0:
+            if not self.has_adversarial:
+                raise ModelError(f"{self.card.name} has no adversarial generator; use --sharpness 0.")
+            sharp = _part(self.tensors, "adversarial.")
+            state = {key: torch.lerp(value, sharp[key], sharpness) for key, value in state.items()}
+        generator = ResidualGenerator(self.card.generator)
+        generator.load_state_dict(state)
+        return generator.eval()
+
+    def discriminator(self) -> PatchDiscriminator:
+        """The discriminator left over from training.
+
+        Raises:
+            ModelError: the file holds none.
+        """
+        if self.card.discriminator is None:
+            raise ModelError(f"{self.card.name} holds no discriminator.")
+        discriminator = PatchDiscriminator(self.card.discriminator)
+        discriminator.load_state_dict(_part(self.tensors, "discriminator."))
+        return discriminator.eval()
+
+
+def save_model(path: Path, card: ModelCard, faithful: State, adversarial: State | None, discriminator: State | None) -> None:
+    """Write a model file under a temporary name, then rename it.
+
+    Raises:
+        ModelError: the folder cannot be written.
+    """
+    parts = {"faithful.": faithful, "adversarial.": adversarial or {}, "discriminator.": discriminator or {}}
+    tensors = {f"{prefix}{key}": value.detach().cpu().contiguous() for prefix, part in parts.items() for key, value in part.items()}
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        save_file(tensors, partial, metadata={CARD_KEY: card.model_dump_json()})
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: the model cannot be written ({error}).") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def zoo_names() -> tuple[str, ...]:
+    """Names of the models inside the package."""
+    return tuple(sorted(path.stem for path in ZOO.glob("*.safetensors")))
+
+
+def find_model(name: str | Path) -> Path:
+    """Path of a model given by zoo name or file.
+
+    Raises:
+        ModelError: neither is there.
+    """
+    path = Path(name)
+    if path.suffix == ".safetensors" or path.exists():
+        if not path.is_file():
+            raise ModelError(f"{path}: no such model file. Models in the package: {', '.join(zoo_names())}.")
+        return path
+    shipped = ZOO / f"{name}.safetensors"
+    if str(name) not in zoo_names():
+        raise ModelError(
+            f"--model {name}: no such model. In the package: {', '.join(zoo_names()) or 'none'}; or give the path of a .safetensors file."
+        )
+    return shipped
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card in a model file's header, without its weights.
+
+    Raises:
+        ModelError: no safetensors file, truncated, or without a card of ours.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(CARD_KEY)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a whole model file ({error}). Copy or download it again.") from error
+    if text is None:
+        raise ModelError(f"{path}: a safetensors file without an rsgan card. Only models written by rsgan can be opened.")
+    try:
+        return ModelCard.model_validate_json(text)
+    except ValidationError as error:
+        rows = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        raise ModelError(f"{path}: its card is not one that this version of rsgan reads ({rows}).") from error
+
+
+def open_model(name: str | Path) -> Model:
+    """Open a model by zoo name or path; every tensor is checked against the architecture that the card names.
+
+    Raises:
+        ModelError: missing, damaged, foreign, or weights that do not fit the card.
+    """
+    path = find_model(name)
+    card = read_card(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a whole model file ({error}). Copy or download it again.") from error
+    model = Model(card, tensors, path)
+    try:
+        model.generator(1.0 if model.has_adversarial else 0.0)
+        if card.discriminator is not None:
+            model.discriminator()
+    except (RuntimeError, KeyError) as error:
+        raise ModelError(f"{path}: its weights do not fit the architecture in its card ({error}).") from error
+    return model

@@ -1,0 +1,128 @@
+"""Residual generator for optical super-resolution, conditioned on the sensor and bound to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rsgan.sensors.optical import consistency_step, kernel_reach, upsample
+
+BICUBIC_REACH = 2
+"""Input pixels that bicubic interpolation looks to each side."""
+
+
+class ResidualGeneratorConfig(BaseModel):
+    """Architecture of `ResidualGenerator`.
+
+    Attributes:
+        bands: number of spectral bands, in and out.
+        scale: output pixels per input pixel.
+        channels: width of the body.
+        blocks: residual blocks in the body.
+        consistency_steps: unrolled steps of the consistency layer at the end.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["residual"] = "residual"
+    bands: int = Field(ge=1)
+    scale: int = Field(ge=1)
+    channels: int = Field(default=48, ge=4)
+    blocks: int = Field(default=12, ge=1)
+    consistency_steps: int = Field(default=3, ge=0)
+
+
+@dataclass(frozen=True)
+class SensorState:
+    """What the networks are told about the sensor of a batch: two (N, C) tensors.
+
+    Attributes:
+        sigma: Gaussian width of the point spread function in input pixels.
+        noise: noise standard deviation in network units (noise / spread of the band).
+    """
+
+    sigma: Tensor
+    noise: Tensor
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(relu(conv(x))), no normalisation, so that no pixel depends on the whole scene."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, h, w) in and out."""
+        result: Tensor = x + self.second(functional.relu(self.first(x)))
+        return result
+
+
+class ResidualGenerator(nn.Module):
+    """Bicubic skip + learned residual, closed by consistency steps with the sensor model.
+
+    The last convolution starts at zero, so an untrained generator is exactly `consistency_steps` steps of
+    back-projection, which already beats bicubic. The weight of the steps falls with the noise: w = 1 / (1 + (n / t)^2),
+    n the noise in network units and t the learned `trust`.
+
+    Input and output are in network units: (reflectance - centre) / spread of each band.
+    """
+
+    def __init__(self, config: ResidualGeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.channels
+        self.head = nn.Conv2d(2 * config.bands + 1, width, 3, padding=1)
+        self.body = nn.Sequential(*[ResidualBlock(width) for _ in range(config.blocks)])
+        self.neck = nn.Conv2d(width, width, 3, padding=1)
+        self.tail = nn.Conv2d(width, config.bands * config.scale**2, 3, padding=1)
+        nn.init.zeros_(self.tail.weight)
+        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
+        self.log_trust = nn.Parameter(torch.tensor(-2.3))
+
+    @property
+    def receptive_field(self) -> int:
+        """Input pixels that an output pixel can depend on, to each side of its own."""
+        convolutions = 3 + 2 * self.config.blocks
+        step = kernel_reach(self.config.scale) + BICUBIC_REACH
+        return max(convolutions, BICUBIC_REACH) + self.config.consistency_steps * step
+
+    def consistency_weight(self, noise: Tensor) -> Tensor:
+        """Weight of the consistency steps, (N, C, 1, 1), from the noise (N, C) in network units."""
+        return (1 / (1 + (noise / self.log_trust.exp()) ** 2))[..., None, None]
+
+    def residual(self, observed: Tensor, sensor: SensorState) -> Tensor:
+        """The learned part alone, (N, C, scale h, scale w)."""
+        n, _, height, width = observed.shape
+        noise = (sensor.noise * 5).clamp(max=5)[..., None, None].expand(-1, -1, height, width)
+        sigma = ((sensor.sigma.mean(1) - 0.4) * 10).reshape(n, 1, 1, 1).expand(-1, -1, height, width)
+        features = self.head(torch.cat([observed, noise, sigma], 1))
+        features = features + self.neck(self.body(features))
+        return functional.pixel_shuffle(self.tail(features), self.config.scale)
+
+    def forward(self, observed: Tensor, sensor: SensorState, *, consistency: bool = True) -> Tensor:
+        """Enhance a batch.
+
+        Args:
+            observed: (N, C, h, w) network units.
+            sensor: point spread function and noise of the batch.
+            consistency: False leaves the closing steps out.
+
+        Returns:
+            (N, C, scale h, scale w) network units, float32.
+        """
+        scale = self.config.scale
+        learned = self.residual(observed, sensor).float()
+        with torch.autocast(observed.device.type, enabled=False):
+            enhanced = upsample(observed.float(), scale) + learned
+            if consistency:
+                weight = self.consistency_weight(sensor.noise)
+                for _ in range(self.config.consistency_steps):
+                    enhanced = consistency_step(enhanced, observed.float(), sensor.sigma, scale, weight)
+        return enhanced

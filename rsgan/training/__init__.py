@@ -1,0 +1,1 @@
+"""Training: from a YAML and a folder of tiles to a model file."""

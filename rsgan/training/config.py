@@ -1,0 +1,206 @@
+"""One YAML per run: every key typed, unknown keys refused, nothing inherited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rsgan.errors import ConfigError
+from rsgan.nn.discriminators import PatchDiscriminatorConfig
+from rsgan.nn.generators import ResidualGeneratorConfig
+
+
+class Frozen(BaseModel):
+    """Base of every section: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Frozen):
+    """Rasters of one kind.
+
+    Attributes:
+        glob: pattern below the data root.
+        exclude: patterns of files to leave out.
+        bands: names of the file's bands to take, in the model's order; None finds them by description.
+        reflectance_scale: reflectance of one DN; None reads it from the file.
+        gsd_m: ground sampling distance, only where the file does not tell.
+        place: name of the place where the file carries no coordinates; files of one place never fall into both splits.
+        share: share of the training chips drawn from these files, relative to the other sources' shares.
+    """
+
+    glob: str
+    exclude: tuple[str, ...] = ()
+    bands: tuple[str, ...] | None = None
+    reflectance_scale: float | None = Field(default=None, gt=0)
+    gsd_m: float | None = Field(default=None, gt=0)
+    place: str | None = None
+    share: float = Field(default=1.0, gt=0)
+
+
+class Data(Frozen):
+    """Where the tiles lie and which are held out.
+
+    Attributes:
+        root: folder; relative to the working directory; `--data` overrides it.
+        training: sources that are trained on.
+        validation: held-out sources; a place that is in both splits is an error.
+        procedural: share of training chips drawn by `sensors.procedural` instead of read.
+    """
+
+    root: Path
+    training: tuple[Source, ...]
+    validation: tuple[Source, ...]
+    procedural: float = Field(default=0.0, ge=0, le=1)
+
+
+class SensorRanges(Frozen):
+    """Ranges of the simulated sensor, see `sensors.optical.Jitter`."""
+
+    sigma: tuple[float, float] = (0.30, 0.50)
+    band_sigma: float = Field(default=0.02, ge=0)
+    noise: tuple[float, float] = (0.0002, 0.003)
+    noise_free: float = Field(default=0.5, ge=0, le=1)
+    misregistration: float = Field(default=0.0, ge=0)
+
+
+class Losses(Frozen):
+    """Weights of the terms of the generator's loss; content is 1.
+
+    Attributes:
+        charbonnier_epsilon: error in units of the chip's spread where quadratic turns linear.
+        consistency: degrade(enhanced) against observed, within the noise.
+        spectral_angle: chord between spectra.
+        index: NDVI and NDWI.
+        adversarial: final weight of the adversarial term, relative to the content loss.
+    """
+
+    charbonnier_epsilon: float = Field(default=0.5, gt=0)
+    consistency: float = Field(default=0.01, ge=0)
+    spectral_angle: float = Field(default=0.1, ge=0)
+    index: float = Field(default=0.05, ge=0)
+    adversarial: float = Field(default=5e-3, ge=0)
+
+
+class Training(Frozen):
+    """How long and how fast; durations count chips.
+
+    Attributes:
+        batch_size: chips per update.
+        chip_size: side of the reference chip, output pixels; a multiple of the scale.
+        faithful_samples: chips of the first stage, without adversary.
+        adversarial_samples: chips of the second stage; 0 ships no adversarial generator.
+        discriminator_warmup: first chips of the second stage in which only the discriminator learns.
+        ramp_samples: chips over which the adversarial weight then grows to its final value.
+        learning_rate: peak of the generator's cosine schedule in the first stage.
+        adversarial_learning_rate: peak of both networks' schedule in the second stage.
+        learning_rate_warmup: chips of linear rise at the start of each stage.
+        ema_half_life: chips after which an old weight counts half.
+        r1_gamma: weight of the R1 penalty on references.
+        r1_every: updates between two penalties (lazy regularisation).
+        gradient_clip: largest norm of the generator's gradient.
+        precision: of the networks' inside; losses are always float32.
+        threads: CPU threads of torch; 0 leaves torch's choice.
+        workers: processes that read tiles; 0 reads in the training process.
+        validate_every: chips between two validations.
+        checkpoint_every: chips between two checkpoints.
+        log_every: chips between two lines of the log.
+    """
+
+    batch_size: int = Field(ge=1)
+    chip_size: int = Field(ge=16)
+    faithful_samples: int = Field(ge=0)
+    adversarial_samples: int = Field(default=0, ge=0)
+    discriminator_warmup: int = Field(default=0, ge=0)
+    ramp_samples: int = Field(default=1, ge=1)
+    learning_rate: float = Field(gt=0)
+    adversarial_learning_rate: float = Field(default=1e-4, gt=0)
+    learning_rate_warmup: int = Field(default=0, ge=0)
+    ema_half_life: float = Field(gt=0)
+    r1_gamma: float = Field(default=1.0, ge=0)
+    r1_every: int = Field(default=16, ge=1)
+    gradient_clip: float = Field(default=1.0, gt=0)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    threads: int = Field(default=0, ge=0)
+    workers: int = Field(default=0, ge=0)
+    validate_every: int = Field(ge=1)
+    checkpoint_every: int = Field(ge=1)
+    log_every: int = Field(default=800, ge=1)
+
+
+class ModelDescription(Frozen):
+    """What the model's card will say that the data cannot.
+
+    Attributes:
+        name: file name of the model without suffix.
+        sensor: key of `catalogue.SENSORS`.
+        bands: band names in channel order.
+        gsd_m: input gsd the model is for.
+        licence: licence of the weights.
+        training_data: sentences about data and their licences.
+        limits: sentences about what not to use it for.
+    """
+
+    name: str
+    sensor: str
+    bands: tuple[str, ...]
+    gsd_m: float = Field(gt=0)
+    licence: str
+    training_data: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+class TrainConfig(Frozen):
+    """A whole run."""
+
+    task: Literal["superres"]
+    seed: int
+    model: ModelDescription
+    generator: Annotated[ResidualGeneratorConfig, Field()]
+    discriminator: Annotated[PatchDiscriminatorConfig, Field()]
+    data: Data
+    sensor: SensorRanges
+    losses: Losses
+    training: Training
+
+    @model_validator(mode="after")
+    def _fits(self) -> TrainConfig:
+        count = len(self.model.bands)
+        if count != self.generator.bands or count != self.discriminator.bands:
+            raise ValueError(
+                f"model.bands names {count} bands, but generator.bands is {self.generator.bands} and "
+                f"discriminator.bands is {self.discriminator.bands}; make the three agree"
+            )
+        if self.generator.scale != self.discriminator.scale:
+            raise ValueError(
+                f"generator.scale is {self.generator.scale}, discriminator.scale {self.discriminator.scale}; they must be equal"
+            )
+        if self.training.chip_size % self.generator.scale:
+            raise ValueError(
+                f"training.chip_size {self.training.chip_size} is no multiple of generator.scale {self.generator.scale}"
+            )
+        return self
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read and check a YAML file.
+
+    Raises:
+        ConfigError: the file is missing, is no YAML mapping, or a key or value is wrong; the message has the key's path.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}). Give the path of a YAML config.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: holds {type(content).__name__}, expected a mapping of sections (task, model, data, ...).")
+    try:
+        return TrainConfig.model_validate(content)
+    except ValidationError as error:
+        rows = [f"  {'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']} (found {e.get('input')!r:.60})" for e in error.errors()]
+        raise ConfigError(f"{path}: {len(rows)} wrong setting(s):\n" + "\n".join(rows)) from error

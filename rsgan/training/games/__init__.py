@@ -1,0 +1,1 @@
+"""Games: all the maths of one step, no device, file or print."""

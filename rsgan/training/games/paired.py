@@ -1,0 +1,106 @@
+"""The paired game (Pix2Pix-style): content, physics and a conditional adversary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rsgan.nn.discriminators import PatchDiscriminator
+from rsgan.nn.generators.residual import ResidualGenerator, SensorState
+from rsgan.nn.losses import charbonnier_loss, consistency_loss, index_loss, spectral_angle_loss
+from rsgan.nn.objectives import discriminator_loss, generator_loss
+from rsgan.nn.regularizers import r1_penalty
+from rsgan.sensors.optical import degrade
+from rsgan.training.config import Losses
+from rsgan.training.pairs import Pairs
+
+
+@dataclass(frozen=True)
+class Units:
+    """Reflectance <-> network units of a batch; centre and spread are (N, C, 1, 1)."""
+
+    centre: Tensor
+    spread: Tensor
+
+    @classmethod
+    def of(cls, pairs: Pairs) -> Units:
+        """The scaling of a batch."""
+        return cls(pairs.centre[..., None, None], pairs.spread[..., None, None])
+
+    def network(self, reflectance: Tensor) -> Tensor:
+        """Reflectance -> network units."""
+        return (reflectance - self.centre) / self.spread
+
+    def reflectance(self, network: Tensor) -> Tensor:
+        """Network units -> reflectance."""
+        return network * self.spread + self.centre
+
+
+@dataclass(frozen=True)
+class PairedGame:
+    """Losses of one step.
+
+    Attributes:
+        generator: G, observed -> enhanced.
+        discriminator: D, (candidate | observed) -> logits.
+        losses: weights.
+        index_pairs: channels (positive, negative) of the normalised differences to keep.
+        precision: dtype inside the networks.
+    """
+
+    generator: ResidualGenerator
+    discriminator: PatchDiscriminator
+    losses: Losses
+    index_pairs: tuple[tuple[int, int], ...]
+    precision: torch.dtype = torch.float32
+
+    def enhance(self, pairs: Pairs) -> Tensor:
+        """G(observed), (N, C, scale h, scale w) in network units, float32."""
+        units = Units.of(pairs)
+        sensor = SensorState(pairs.sigma, pairs.noise / pairs.spread)
+        with self._autocast(pairs):
+            enhanced: Tensor = self.generator(units.network(pairs.observed), sensor)
+        return enhanced.float()
+
+    def logits(self, candidate: Tensor, pairs: Pairs) -> Tensor:
+        """D(candidate | observed), float32."""
+        with self._autocast(pairs):
+            logits: Tensor = self.discriminator(candidate, Units.of(pairs).network(pairs.observed))
+        return logits.float()
+
+    def generator_terms(self, pairs: Pairs, adversarial: bool) -> dict[str, Tensor]:
+        """Every term of the generator's loss, weighted but for the adversarial one, which is on a ramp."""
+        units = Units.of(pairs)
+        network = self.enhance(pairs)
+        enhanced = units.reflectance(network)
+        # One unit of error for the chip as a whole, shared evenly between a band's own spread and the pooled one:
+        # pooled PSNR alone would listen to the near infrared only.
+        pooled = pairs.spread.square().mean(1, keepdim=True).sqrt()
+        unit = (pairs.spread * pooled).sqrt().clamp_min(1e-3)[..., None, None]
+        residual = degrade(enhanced, pairs.sigma, self.generator.config.scale) - pairs.observed
+        terms = {
+            "content": charbonnier_loss((enhanced - pairs.reference) / unit, self.losses.charbonnier_epsilon),
+            "consistency": self.losses.consistency * consistency_loss(residual, pairs.noise),
+            "spectral_angle": self.losses.spectral_angle * spectral_angle_loss(enhanced, pairs.reference),
+            "index": self.losses.index * index_loss(enhanced, pairs.reference, self.index_pairs),
+        }
+        if adversarial:
+            terms["adversarial"] = generator_loss(self.logits(network, pairs))
+        return terms
+
+    def discriminator_terms(self, pairs: Pairs, r1_weight: float) -> dict[str, Tensor]:
+        """Cross-entropy on reference against enhanced, plus the R1 penalty where `r1_weight` > 0."""
+        with torch.no_grad():
+            enhanced = self.enhance(pairs)
+        real = Units.of(pairs).network(pairs.reference).requires_grad_(r1_weight > 0)
+        real_logits = self.logits(real, pairs)
+        terms = {"discriminator": discriminator_loss(real_logits, self.logits(enhanced, pairs))}
+        if r1_weight > 0:
+            terms["r1"] = r1_weight / 2 * r1_penalty(real_logits, real)
+        return terms
+
+    def _autocast(self, pairs: Pairs) -> torch.autocast:
+        enabled = self.precision != torch.float32
+        return torch.autocast(pairs.observed.device.type, dtype=self.precision if enabled else torch.bfloat16, enabled=enabled)

@@ -1,0 +1,291 @@
+"""The training loop: two stages, phases as data, one JSON line per log event, one checkpoint to go on from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import yaml
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+from torch.utils.tensorboard import SummaryWriter
+
+from rsgan.card import ModelCard
+from rsgan.errors import ConfigError, RsganError
+from rsgan.model import State, save_model
+from rsgan.nn.discriminators import PatchDiscriminator
+from rsgan.nn.generators import ResidualGenerator
+from rsgan.training.checkpoint import load_checkpoint, save_checkpoint
+from rsgan.training.config import TrainConfig, Training
+from rsgan.training.games.paired import PairedGame
+from rsgan.training.pairs import PairDataset, Pairs, collate
+from rsgan.training.tiles import load_tiles
+from rsgan.training.validation import Validation
+
+Stage = Literal["faithful", "adversarial"]
+CHECKPOINT, LOG, MODEL, CONFIG = "checkpoint.pt", "log.jsonl", "model.safetensors", "config.yaml"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning rate and adversarial weight as functions of samples_seen.
+
+    Attributes:
+        training: durations and peaks.
+        adversarial: final weight of the adversarial term.
+    """
+
+    training: Training
+    adversarial: float
+
+    def stage(self, samples_seen: int) -> Stage:
+        """Which stage a sample belongs to."""
+        return "faithful" if samples_seen < self.training.faithful_samples else "adversarial"
+
+    def learning_rate(self, samples_seen: int) -> float:
+        """Linear rise, then half a cosine to 1 % of the peak, within the stage."""
+        training = self.training
+        if self.stage(samples_seen) == "faithful":
+            done, total, peak = samples_seen, training.faithful_samples, training.learning_rate
+        else:
+            done, total = samples_seen - training.faithful_samples, training.adversarial_samples
+            peak = training.adversarial_learning_rate
+        rise = min(1.0, (done + training.batch_size) / max(training.learning_rate_warmup, 1))
+        return peak * rise * (0.01 + 0.99 * (1 + math.cos(math.pi * min(done / max(total, 1), 1))) / 2)
+
+    def adversarial_weight(self, samples_seen: int) -> float:
+        """0 in the first stage and while the discriminator warms up, then a linear ramp."""
+        training = self.training
+        done = samples_seen - training.faithful_samples - training.discriminator_warmup
+        return self.adversarial * min(max(done / training.ramp_samples, 0.0), 1.0)
+
+    def generator_learns(self, samples_seen: int) -> bool:
+        """False only while the discriminator warms up."""
+        done = samples_seen - self.training.faithful_samples
+        return not 0 <= done < self.training.discriminator_warmup
+
+
+def plain(state: State) -> State:
+    """Weights of an averaged model under the names of the network itself."""
+    return {key.removeprefix("module."): value.clone() for key, value in state.items() if key != "n_averaged"}
+
+
+class Trainer:
+    """Everything that changes during a run."""
+
+    def __init__(self, config: TrainConfig, device: torch.device) -> None:
+        self.config, self.device = config, device
+        torch.manual_seed(config.seed)
+        layout = {"device": device, "memory_format": torch.channels_last}
+        self.generator = ResidualGenerator(config.generator).to(**layout)  # type: ignore[call-overload]
+        self.discriminator = PatchDiscriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
+        bands = config.model.bands
+        pairs = [(("B08", "B04")), (("B03", "B08"))]
+        self.game = PairedGame(
+            self.generator,
+            self.discriminator,
+            config.losses,
+            tuple((bands.index(p), bands.index(n)) for p, n in pairs if p in bands and n in bands),
+            getattr(torch, config.training.precision),
+        )
+        self.schedule = Schedule(config.training, config.losses.adversarial)
+        self.samples_seen = 0
+        self.faithful: State | None = None
+        self._start_stage()
+
+    def _start_stage(self) -> None:
+        training = self.config.training
+        decay = 0.5 ** (training.batch_size / training.ema_half_life)
+        self.ema = AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        self.optimizers = {
+            "generator": torch.optim.AdamW(self.generator.parameters(), betas=(0.9, 0.99), weight_decay=0.0),
+            "discriminator": torch.optim.AdamW(self.discriminator.parameters(), betas=(0.5, 0.99), weight_decay=0.0),
+        }
+
+    def _step(self, name: str, network: nn.Module, terms: dict[str, Tensor], clip: float) -> dict[str, float]:
+        loss = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(loss):
+            values = {key: float(value) for key, value in terms.items()}
+            raise RsganError(f"training stopped at samples_seen {self.samples_seen}: a loss is not finite ({values}).")
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(network.parameters(), clip)
+        for group in optimizer.param_groups:
+            group["lr"] = self.schedule.learning_rate(self.samples_seen)
+        optimizer.step()
+        return {f"{name}/{key}": float(value.detach()) for key, value in terms.items()} | {f"{name}/norm": float(norm)}
+
+    def update(self, pairs: Pairs) -> dict[str, float]:
+        """One update of each network that learns in the present stage; returns the terms of the losses."""
+        adversarial = self.schedule.stage(self.samples_seen) == "adversarial"
+        if adversarial and self.faithful is None:
+            self.faithful = plain(self.ema.state_dict())
+            self.generator.load_state_dict(self.faithful)
+            self._start_stage()
+        values: dict[str, float] = {}
+        training = self.config.training
+        if adversarial:
+            count = self.samples_seen // training.batch_size
+            r1_weight = training.r1_gamma * training.r1_every if count % training.r1_every == 0 else 0.0
+            self.discriminator.requires_grad_(True)
+            terms = self.game.discriminator_terms(pairs, r1_weight)
+            values |= self._step("discriminator", self.discriminator, terms, 1e3)
+            self.discriminator.requires_grad_(False)
+        if self.schedule.generator_learns(self.samples_seen):
+            weight = self.schedule.adversarial_weight(self.samples_seen)
+            terms = self.game.generator_terms(pairs, weight > 0)
+            if "adversarial" in terms:
+                terms["adversarial"] = weight * terms["adversarial"]
+            values |= self._step("generator", self.generator, terms, training.gradient_clip)
+            self.ema.update_parameters(self.generator)
+        self.samples_seen += len(pairs.reference)
+        return values
+
+    def state(self) -> dict[str, Any]:
+        """All of it, for a checkpoint."""
+        return {
+            "samples_seen": self.samples_seen,
+            "generator": self.generator.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "ema": self.ema.state_dict(),
+            "faithful": self.faithful,
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            ConfigError: it was written by a run of other networks.
+        """
+        try:
+            self.generator.load_state_dict(state["generator"])
+            self.discriminator.load_state_dict(state["discriminator"])
+            self.ema.load_state_dict(state["ema"])
+            for name, optimizer in self.optimizers.items():
+                optimizer.load_state_dict(state["optimizers"][name])
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise ConfigError(f"the checkpoint does not fit the networks of the config: {error}") from error
+        self.samples_seen, self.faithful = int(state["samples_seen"]), state["faithful"]
+
+    def final_states(self) -> tuple[State, State | None]:
+        """Averaged weights: (faithful, adversarial or None)."""
+        averaged = plain(self.ema.state_dict())
+        return (averaged, None) if self.faithful is None else (self.faithful, averaged)
+
+    def card(self) -> ModelCard:
+        """The card of the model as it stands."""
+        config, model = self.config, self.config.model
+        text = config.model_dump_json()
+        return ModelCard(
+            name=model.name,
+            task=config.task,
+            sensor=model.sensor,
+            bands=model.bands,
+            gsd_m=model.gsd_m,
+            scale=config.generator.scale,
+            generator=config.generator,
+            discriminator=config.discriminator if self.faithful is not None else None,
+            objective="non-saturating" if self.faithful is not None else "none",
+            sigma=config.sensor.sigma,
+            noise=config.sensor.noise,
+            samples_seen=self.samples_seen,
+            training_data=model.training_data,
+            limits=model.limits,
+            licence=model.licence,
+            config_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the model file."""
+        faithful, adversarial = self.final_states()
+        save_model(path, self.card(), faithful, adversarial, self.discriminator.state_dict() if adversarial else None)
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The run's log: JSON lines and TensorBoard."""
+
+    path: Path
+    board: SummaryWriter
+
+    def write(self, event: str, samples_seen: int, values: dict[str, float]) -> None:
+        """Append one event."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"event": event, "samples_seen": samples_seen, **values}) + "\n")
+        for key, value in values.items():
+            self.board.add_scalar(f"{event}/{key}", value, samples_seen)  # type: ignore[no-untyped-call]
+
+
+def batches(dataset: PairDataset, training: Training, start: int) -> Iterator[Pairs]:
+    """Batches from sample `start` on, in order."""
+    indices = range(start, len(dataset))
+    loader = DataLoader(
+        torch.utils.data.Subset(dataset, indices), batch_size=training.batch_size, collate_fn=collate,
+        num_workers=training.workers, drop_last=True, persistent_workers=False,
+    )  # fmt: skip
+    yield from loader
+
+
+def train(config: TrainConfig, run: Path, *, device: torch.device, resume: bool = False) -> Iterator[dict[str, float]]:
+    """Run a training; yields the values of every log event, so that a caller can show progress.
+
+    Args:
+        config: the whole run.
+        run: folder of the run: config.yaml, log.jsonl, checkpoint.pt, panels/, model.safetensors.
+        device: where to compute.
+        resume: go on from the run's checkpoint.
+
+    Raises:
+        ConfigError: no tiles, a place on both sides of the split, or a run folder that is in use.
+    """
+    if config.training.threads:
+        torch.set_num_threads(config.training.threads)
+    if (run / CHECKPOINT).exists() and not resume:
+        raise ConfigError(f"{run} holds a run already. Go on with --resume, or give another folder with --out.")
+    trainer = Trainer(config, device)
+    if resume:
+        trainer.load(load_checkpoint(run / CHECKPOINT))
+    training_tiles, validation_tiles = load_tiles(config.data, config.model.bands)
+    dataset = PairDataset(training_tiles, config)
+    validation = Validation(validation_tiles, config, device)
+    run.mkdir(parents=True, exist_ok=True)
+    (run / CONFIG).write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    journal = Journal(run / LOG, SummaryWriter(str(run / "tensorboard")))  # type: ignore[no-untyped-call]
+    last, started = trainer.samples_seen, time.monotonic()
+    for pairs in batches(dataset, config.training, trainer.samples_seen):
+        values = trainer.update(pairs.to(device))
+        seen, due = trainer.samples_seen, _due(config.training, trainer.samples_seen, config.training.batch_size)
+        if due["log"]:
+            now = time.monotonic()
+            values["samples_per_second"] = (seen - last) / (now - started)
+            values["learning_rate"] = trainer.schedule.learning_rate(seen)
+            last, started = seen, now
+            journal.write("train", seen, values)
+            yield {"samples_seen": seen, **values}
+        if due["validate"] or seen >= len(dataset) - config.training.batch_size:
+            figures = validation.measure(trainer.ema.module)
+            validation.panel(trainer.ema.module, run / "panels" / f"{seen:09d}.png")
+            journal.write("validation", seen, figures)
+            yield {"samples_seen": seen, **figures}
+            started = time.monotonic()
+            last = seen
+        if due["checkpoint"]:
+            save_checkpoint(run / CHECKPOINT, trainer.state())
+    save_checkpoint(run / CHECKPOINT, trainer.state())
+    trainer.save(run / MODEL)
+    journal.board.close()  # type: ignore[no-untyped-call]
+
+
+def _due(training: Training, seen: int, step: int) -> dict[str, bool]:
+    every = {"log": training.log_every, "validate": training.validate_every, "checkpoint": training.checkpoint_every}
+    return {name: seen // count != (seen - step) // count for name, count in every.items()}

@@ -1,0 +1,113 @@
+"""Held-out figures during training: gain over learning-free baselines under fixed protocols."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rsgan.nn.generators.residual import ResidualGenerator, SensorState
+from rsgan.sensors.optical import consistency_step, degrade, upsample
+from rsgan.sensors.statistics import band_scaling
+from rsgan.training.config import TrainConfig
+from rsgan.training.tiles import Tile
+
+BORDER = 16
+"""Output pixels left out at the border of a tile."""
+LARGEST = 256
+"""Side of the centre crop of a tile that is used, output pixels."""
+PROTOCOLS = {"P40": (0.40, 0.0), "P50": (0.50, 0.0), "P40n": (0.40, 0.001)}
+"""Name -> (sigma in input pixels, noise in reflectance)."""
+
+
+def back_projection(observed: Tensor, sigma: Tensor, scale: int, steps: int) -> Tensor:
+    """Bicubic followed by full consistency steps: the learning-free baseline."""
+    enhanced = upsample(observed, scale)
+    for _ in range(steps):
+        enhanced = consistency_step(enhanced, observed, sigma, scale, 1.0)
+    return enhanced
+
+
+def psnr(enhanced: Tensor, reference: Tensor) -> float:
+    """PSNR in dB, data range 1, border left out."""
+    error = (enhanced - reference)[..., BORDER:-BORDER, BORDER:-BORDER]
+    return float(-10 * torch.log10(error.square().mean()))
+
+
+class Validation:
+    """Fixed crops of the held-out tiles, observed once under every protocol."""
+
+    def __init__(self, tiles: list[Tile], config: TrainConfig, device: torch.device) -> None:
+        self.scale, self.device = config.generator.scale, device
+        self.references = [reference for tile in tiles if (reference := self._crop(tile)) is not None]
+        self.seed = config.seed
+
+    def _crop(self, tile: Tile) -> Tensor | None:
+        height, width = (min(n, LARGEST) // self.scale * self.scale for n in tile.valid.shape)
+        top, left = ((n - side) // 2 for n, side in zip(tile.valid.shape, (height, width), strict=True))
+        window = slice(top, top + height), slice(left, left + width)
+        if min(height, width) < 4 * BORDER or not tile.valid[window].all():
+            return None
+        return torch.from_numpy(tile.values[:, window[0], window[1]].copy())[None].to(self.device)
+
+    def observe(self, reference: Tensor, index: int, protocol: str) -> tuple[Tensor, Tensor, float]:
+        """Observed (1, C, h, w), sigma (1, C) and noise of one tile under a protocol."""
+        sigma, noise = PROTOCOLS[protocol]
+        sigmas = torch.full(reference.shape[:2], sigma, device=self.device)
+        rng = torch.Generator().manual_seed(self.seed + index)
+        observed = degrade(reference, sigmas, self.scale)
+        observed = observed + noise * torch.randn(observed.shape, generator=rng).to(observed)
+        return (observed * 1e4).round() / 1e4, sigmas, noise
+
+    @torch.no_grad()
+    def enhance(self, generator: ResidualGenerator, observed: Tensor, sigma: Tensor, noise: float) -> Tensor:
+        """The generator on one observed tile, in reflectance."""
+        scaling = band_scaling(observed[0].cpu().numpy())
+        centre, spread = (
+            torch.from_numpy(a).to(observed)[None, :, None, None] for a in (scaling.centre, scaling.spread)
+        )
+        sensor = SensorState(sigma, noise / spread[..., 0, 0])
+        return generator((observed - centre) / spread, sensor) * spread + centre
+
+    def measure(self, generator: torch.nn.Module) -> dict[str, float]:
+        """Mean gain in PSNR over the best of bicubic and 5 back-projection steps, and the share of tiles above it."""
+        if not isinstance(generator, ResidualGenerator):
+            raise TypeError(f"expected a ResidualGenerator, found {type(generator).__name__}")
+        generator.eval()
+        figures: dict[str, float] = {}
+        for protocol in PROTOCOLS:
+            gains, ratios = [], []
+            for index, reference in enumerate(self.references):
+                observed, sigma, noise = self.observe(reference, index, protocol)
+                enhanced = self.enhance(generator, observed, sigma, noise)
+                baselines = [psnr(back_projection(observed, sigma, self.scale, n), reference) for n in (0, 5)]
+                gains.append(psnr(enhanced, reference) - max(baselines))
+                residual = degrade(enhanced, sigma, self.scale) - observed
+                ratios.append(float(residual.square().mean().sqrt() / max(noise, 1e-4)))
+            figures |= {
+                f"gain_db/{protocol}": float(np.mean(gains)),
+                f"worst_db/{protocol}": float(np.min(gains)),
+                f"residual/{protocol}": float(np.median(ratios)),
+            }
+        generator.train()
+        return figures
+
+    def panel(self, generator: torch.nn.Module, path: Path) -> None:
+        """Bicubic, enhanced and reference of the first tiles side by side, true colour, as PNG."""
+        from PIL import Image
+
+        rows = []
+        for index, reference in enumerate(self.references[:3]):
+            observed, sigma, noise = self.observe(reference, index, "P40")
+            enhanced = self.enhance(generator, observed, sigma, noise)  # type: ignore[arg-type]
+            side = min(192, *reference.shape[2:])
+            trio = torch.cat([upsample(observed, self.scale), enhanced, reference])[:, :3, :side, :side].flip(1)
+            trio = torch.nn.functional.pad(trio, (0, 192 - side, 0, 192 - side))
+            low, high = torch.quantile(reference[:, :3].flatten(), torch.tensor([0.01, 0.99]).to(reference))
+            rows.append(torch.cat(list((trio - low) / (high - low)), -1))
+        if rows:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = (torch.cat(rows, -2).clamp(0, 1) * 255).byte().permute(1, 2, 0).cpu().numpy()
+            Image.fromarray(pixels).save(path)
