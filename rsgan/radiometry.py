@@ -73,13 +73,14 @@ class Radiometry:
             dn: (C, H, W) stored numbers.
 
         Returns:
-            (C, H, W) float32 reflectance, 0..1 nominal; computed in float64.
+            (C, H, W) float32 reflectance, 0..1 nominal; computed in float64; infinite beyond the range of float32.
 
         Raises:
             ConfigError: If C is not the number of bands.
         """
         scale, offset = self._per_band(dn)
-        reflectance: npt.NDArray[np.float32] = (dn.astype(np.float64) * scale + offset).astype(np.float32)
+        with np.errstate(over="ignore"):
+            reflectance: npt.NDArray[np.float32] = (dn.astype(np.float64) * scale + offset).astype(np.float32)
         return reflectance
 
     def to_dn(self, reflectance: npt.NDArray[Any], nodata: float | None = None) -> npt.NDArray[Any]:

@@ -1,0 +1,27 @@
+"""Rasters: where their pixels lie, how they are walked, read and written. rasterio lives here and only here."""
+
+from rsgan.geo.bands import BandChoice, band_named, find_bands
+from rsgan.geo.canvas import Canvas
+from rsgan.geo.fill import FILL_REACH, fill
+from rsgan.geo.grid import Bounds, Grid
+from rsgan.geo.scene import Chip, Scene
+from rsgan.geo.windows import WindowPlan, plan, scale_window
+from rsgan.geo.writer import RasterWriter, check_output
+
+__all__ = [
+    "FILL_REACH",
+    "BandChoice",
+    "Bounds",
+    "Canvas",
+    "Chip",
+    "Grid",
+    "RasterWriter",
+    "Scene",
+    "WindowPlan",
+    "band_named",
+    "check_output",
+    "fill",
+    "find_bands",
+    "plan",
+    "scale_window",
+]

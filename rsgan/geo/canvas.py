@@ -1,0 +1,94 @@
+"""Where finished windows are put together: one row band at a time, so that memory does not grow with the height."""
+
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rasterio.windows import Window
+
+from rsgan.errors import GridError
+from rsgan.geo.writer import BLOCK_PX, RasterWriter
+
+
+class Canvas:
+    """Takes finished windows in the order of a plan and hands whole rows to a writer; use it in a ``with`` statement.
+
+    Rows are written in multiples of the file's tiles, so that no tile is compressed twice.
+    """
+
+    def __init__(self, writer: RasterWriter) -> None:
+        """Start at the top of the writer's raster."""
+        self._writer = writer
+        self._band: npt.NDArray[Any] | None = None
+        self._band_row = 0
+        self._column = 0
+        self._carried = np.empty((writer.count, 0, writer.grid.width), dtype=writer.dtype)
+        self._written_rows = 0
+
+    def __enter__(self) -> "Canvas":
+        """Give the canvas itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Check that nothing is missing, unless an error ends the work anyway."""
+        if kind is None:
+            self.finish()
+
+    def add(self, values: npt.NDArray[Any], window: Window) -> None:
+        """Put one finished window in its place.
+
+        Args:
+            values: (C, H, W) stored numbers, halo cropped.
+            window: Where they belong; the next one of the plan.
+
+        Raises:
+            GridError: If the window is not the next one: windows come row band by row band, from left to right.
+        """
+        expected = (self._writer.count, int(window.height), int(window.width))
+        if values.shape != expected:
+            raise GridError(f"array of shape {values.shape} for a window of {expected}; they must agree.")
+        if self._band is None:
+            self._band = np.empty((self._writer.count, expected[1], self._writer.grid.width), self._writer.dtype)
+        place = (int(window.row_off), int(window.col_off))
+        if place != (self._band_row, self._column) or expected[1] != self._band.shape[1]:
+            raise GridError(
+                f"window at row {place[0]}, column {place[1]} with {expected[1]} rows came where row {self._band_row}, "
+                f"column {self._column} with {self._band.shape[1]} rows was next. Add windows in the order of the plan."
+            )
+        self._band[:, :, self._column : self._column + expected[2]] = values
+        self._column += expected[2]
+        if self._column >= self._writer.grid.width:
+            self._flush(self._band)
+
+    def finish(self) -> None:
+        """Write the rows that are left.
+
+        Raises:
+            GridError: If windows are missing.
+        """
+        height = self._writer.grid.height
+        if self._band is not None or self._band_row != height:
+            raise GridError(
+                f"{self._writer.path} is not complete: the next window belongs at row {self._band_row} of {height}, "
+                f"column {self._column} of {self._writer.grid.width}. Add every window of the plan."
+            )
+        self._write(self._carried)
+        self._carried = self._carried[:, :0]
+
+    def _flush(self, band: npt.NDArray[Any]) -> None:
+        """Write what fills whole tiles, keep the rest for the next row band."""
+        self._band_row += band.shape[1]
+        self._band, self._column = None, 0
+        rows = np.concatenate((self._carried, band), axis=1) if self._carried.shape[1] else band
+        whole = rows.shape[1] // BLOCK_PX * BLOCK_PX
+        self._write(rows[:, :whole])
+        self._carried = rows[:, whole:].copy()
+
+    def _write(self, rows: npt.NDArray[Any]) -> None:
+        if rows.shape[1] == 0:
+            return
+        self._writer.write(rows, Window(0, self._written_rows, self._writer.grid.width, rows.shape[1]))
+        self._written_rows += rows.shape[1]

@@ -1,0 +1,131 @@
+"""What the stored numbers of a raster mean, from its metadata, or from its type with a word of warning."""
+
+import math
+from typing import Final
+
+from rsgan.errors import ConfigError, InputError
+from rsgan.geo.files import Stated
+from rsgan.radiometry import DTYPES, Radiometry
+
+_QUANTIFICATION_TAGS: Final = (
+    "BOA_QUANTIFICATION_VALUE",
+    "QUANTIFICATION_VALUE",
+    "REFLECTANCE_QUANTIFICATION_VALUE",
+    "REFLECTANCE_SCALE",
+)
+"""Stored units per unit of reflectance. Source: metadata of Sentinel-2 products as GDAL's SENTINEL2 driver reports it
+(the first two since L2A and L1C exist); the last is what ``--reflectance-scale`` is called in a file's tags."""
+
+_OFFSET_TAGS: Final = ("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET")
+"""Stored units added before the division: -1000 since processing baseline 04.00. Source: Sentinel-2 Products
+Specification Document, S2-PDGS-TAS-DI-PSD, issue 14.9."""
+
+_STORED_PER_REFLECTANCE: Final[dict[str, float]] = {
+    "uint8": 255.0,
+    "int8": 127.0,
+    "uint16": 10000.0,
+    "int16": 10000.0,
+    "float32": 1.0,
+    "float64": 1.0,
+}
+"""Stored units per unit of reflectance where a file says nothing: the usual product of that type, always announced."""
+
+
+def find_radiometry(stated: Stated, override: float | None, file_name: str) -> tuple[Radiometry, str | None]:
+    """Decide what the stored numbers mean.
+
+    In this order: the user's word, GDAL's scale and offset, known product tags, the usual meaning of the type.
+
+    Args:
+        stated: What the file says.
+        override: Stored units per unit of reflectance (``--reflectance-scale``, 10000 for Sentinel-2); no offset then.
+        file_name: What messages call the raster.
+
+    Returns:
+        The radiometry and, when it is only assumed, a sentence for the user.
+
+    Raises:
+        InputError: If the type is complex, an integer of more than 16 bits, or a tag is not a number.
+        ConfigError: If the override is not a number of stored units.
+    """
+    _check_dtype(stated.dtype, file_name)
+    count = len(stated.scales)
+    if override is not None:
+        source = f"--reflectance-scale {override:g}"
+        return _even(_checked(override), 0.0, count, stated.dtype, source), None
+    if any(scale != 1.0 for scale in stated.scales) or any(offset != 0.0 for offset in stated.offsets):
+        return Radiometry(stated.scales, stated.offsets, stated.dtype, f"scale and offset of {file_name}"), None
+    tagged = _from_tags(stated, file_name)
+    if tagged is not None:
+        return tagged, None
+    units = _STORED_PER_REFLECTANCE[stated.dtype]
+    source = f"assumed for {stated.dtype}: reflectance 1 is stored as {units:g}"
+    note = (
+        f"{file_name} does not say what its numbers mean; {source}. Give --reflectance-scale if that is wrong."
+        if units != 1.0
+        else None
+    )
+    return _even(units, 0.0, count, stated.dtype, source), note
+
+
+def percentile_note(percentile: float, file_name: str) -> str | None:
+    """What to tell the user when the 99th percentile of float reflectance cannot be reflectance; None when it can."""
+    if not percentile > 2.0:
+        return None
+    likely = 10000 if percentile > 200.0 else 100
+    return (
+        f"{file_name} holds values up to {percentile:.4g} (99th percentile) where reflectance is about 0..1: "
+        f"the result will be wrong. Give --reflectance-scale (perhaps {likely})."
+    )
+
+
+def _check_dtype(dtype: str, file_name: str) -> None:
+    if dtype.startswith("complex"):
+        raise InputError(
+            f"{file_name} holds complex numbers ({dtype}), as a single-look complex SAR image does; this needs "
+            f"reflectance. For SAR use the intensity of a detected product."
+        )
+    if dtype not in DTYPES:
+        raise InputError(
+            f"{file_name} holds {dtype}; expected one of {' '.join(DTYPES)}, which keep every number exact. Convert "
+            f"it, for example with gdal_translate -ot UInt16 or -ot Float32."
+        )
+
+
+def _checked(units: float) -> float:
+    if not (math.isfinite(units) and units > 0.0):
+        raise ConfigError(f"--reflectance-scale is {units:g}; expected a finite number above 0, such as 10000.")
+    if units < 1.0:
+        raise ConfigError(
+            f"--reflectance-scale is {units:g}; expected the stored number that means reflectance 1, which is "
+            f"{1.0 / units:g} if {units:g} is the reflectance of one stored unit."
+        )
+    return units
+
+
+def _from_tags(stated: Stated, file_name: str) -> Radiometry | None:
+    tags = {key.upper(): value for key, value in stated.tags.items()}
+    units_tag = next((tag for tag in _QUANTIFICATION_TAGS if tag in tags), None)
+    if units_tag is None:
+        return None
+    units = _number(tags[units_tag], units_tag, file_name)
+    if not units > 0.0:
+        raise InputError(f"{file_name} has {units_tag}={units:g}; expected above 0. Give --reflectance-scale.")
+    offset_tag = next((tag for tag in _OFFSET_TAGS if tag in tags), None)
+    offset = 0.0 if offset_tag is None else _number(tags[offset_tag], offset_tag, file_name)
+    source = f"{units_tag}={units:g}" + (f" and {offset_tag}={offset:g}" if offset_tag else "") + f" of {file_name}"
+    return _even(max(units, 1.0 / units), offset, len(stated.scales), stated.dtype, source)
+
+
+def _number(text: str, tag: str, file_name: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(
+            f"{file_name} has {tag}={text!r}; expected a number. Correct the tag or give --reflectance-scale."
+        ) from None
+
+
+def _even(units: float, offset_dn: float, count: int, dtype: str, source: str) -> Radiometry:
+    """The same scale and offset for every band."""
+    return Radiometry((1.0 / units,) * count, (offset_dn / units,) * count, dtype, source)

@@ -1,0 +1,321 @@
+"""One raster as delivered, in one file or several, opened for reading as reflectance with what is valid in it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from rasterio.enums import ColorInterp
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from rsgan.errors import InputError
+from rsgan.geo.bands import BandChoice, find_bands
+from rsgan.geo.files import (
+    BandAt,
+    Stated,
+    grid_of,
+    offered_bands,
+    open_raster,
+    refuse_picture,
+    said_by,
+    shared_grid,
+    stated_by,
+)
+from rsgan.geo.grid import Grid
+from rsgan.geo.reflectance import find_radiometry, percentile_note
+from rsgan.radiometry import Radiometry
+
+_PROBE_SIDE_PX: Final = 128
+"""Side of the nine windows in which float values are looked at before they are believed to be reflectance."""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """What was read through a window.
+
+    Attributes:
+        values: (C, H, W) float32 reflectance, 0..1 nominal; 0 where invalid.
+        valid: (C, H, W) bool, True where the pixel is usable.
+        grid: Where the pixels lie.
+    """
+
+    values: npt.NDArray[np.float32]
+    valid: npt.NDArray[np.bool_]
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One raster, open for reading; use it in a ``with`` statement.
+
+    Attributes:
+        paths: The files, as given.
+        grid: Where the pixels lie; the identity transform when the files do not say.
+        gsd_m: Metres per pixel along rows and columns; None when unknown.
+        bands: Names of the bands in the catalogue, in the order wanted.
+        band_choice: Which bands of the files these are, and why.
+        radiometry: What the stored numbers mean.
+        stated: What the files state about these bands: type, nodata, descriptions, scales, colours, tags.
+        notes: What the user must be told, one sentence each.
+    """
+
+    paths: tuple[str, ...]
+    grid: Grid
+    gsd_m: tuple[float, float] | None
+    bands: tuple[str, ...]
+    band_choice: BandChoice
+    radiometry: Radiometry
+    stated: Stated
+    notes: tuple[str, ...]
+    _chosen: tuple[BandAt, ...] = field(repr=False)
+    _files: ExitStack = field(repr=False)
+
+    @classmethod
+    def open(
+        cls,
+        paths: Sequence[str | Path],
+        *,
+        wanted: tuple[str, ...],
+        bands: tuple[str, ...] | None = None,
+        reflectance_scale: float | None = None,
+        gsd_m: float | None = None,
+        sensor_name: str = "sentinel-2a",
+    ) -> "Scene":
+        """Open one raster of several bands, or several rasters on one grid.
+
+        Args:
+            paths: Files that GDAL can open.
+            wanted: Names of the bands in the catalogue, in the order that the model takes.
+            bands: The user's choice (``--bands``): names or 1-based numbers, which count on from file to file.
+            reflectance_scale: Stored number that means reflectance 1 (``--reflectance-scale``).
+            gsd_m: Metres per pixel (``--gsd``); wins over the files.
+            sensor_name: Sensor of the catalogue whose names `wanted` are.
+
+        Raises:
+            InputError: If a file is missing, damaged or no raster, or its numbers cannot be reflectance.
+            BandError: If the wanted bands are not all there, or not clear.
+            GridError: If the files do not share one grid.
+        """
+        names = tuple(str(path) for path in paths)
+        with ExitStack() as opening:
+            files = [(name, opening.enter_context(open_raster(name))) for name in _at_least_one(names)]
+            grid = shared_grid(files)
+            metres = grid.gsd_m(gsd_m)
+            offered = offered_bands(files, keep_alpha=bands is not None, sensor_name=sensor_name)
+            choice, chosen = _choose(offered, grid, wanted, bands, sensor_name)
+            stated = stated_by(chosen)
+            radiometry, assumed = find_radiometry(stated, reflectance_scale, _label(names))
+            notes = tuple(_notes(choice, chosen, assumed, metres))
+            scene = cls(names, grid, metres, wanted, choice, radiometry, stated, notes, chosen, opening)
+            return replace(scene, notes=(*notes, *scene._doubts()), _files=opening.pop_all())
+
+    def __enter__(self) -> "Scene":
+        """Give the scene itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the files."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the files."""
+        self._files.close()
+
+    @property
+    def name(self) -> str:
+        """What messages call the scene."""
+        return _label(self.paths)
+
+    @property
+    def dtype(self) -> str:
+        """Numpy name of the stored type."""
+        return self.stated.dtype
+
+    @property
+    def nodata(self) -> tuple[float | None, ...]:
+        """Nodata of each band; None where none is declared that the type can hold."""
+        return self.stated.nodata
+
+    @property
+    def colorinterp(self) -> tuple[ColorInterp, ...]:
+        """Colour interpretation of each band."""
+        return self.stated.colorinterp
+
+    @property
+    def descriptions(self) -> tuple[str | None, ...]:
+        """What the files call each band; None where nothing."""
+        return self.stated.descriptions
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Tags of the first file."""
+        return self.stated.tags
+
+    @property
+    def output_nodata(self) -> float | None:
+        """The nodata that a result of the same type declares, which has one for all bands; None when it needs none.
+
+        The first that is declared; where only a mask, an alpha band or NaN says what is invalid: NaN for floats, the
+        lowest number of the type for integers.
+        """
+        declared = next((nodata for nodata in self.nodata if nodata is not None), None)
+        if declared is not None:
+            return declared
+        if not self.radiometry.is_integer:
+            return float("nan")
+        return float(np.iinfo(self.dtype).min) if self.stated.has_mask else None
+
+    def read_dn(self, window: Window) -> npt.NDArray[Any]:
+        """Stored numbers in a window.
+
+        Returns:
+            (C, H, W) array of the stored type, bands in the order wanted.
+
+        Raises:
+            GridError: If the window reaches outside the scene.
+            InputError: If the file is damaged there.
+        """
+        self.grid.crop(window)
+        return self._gather(window, lambda bands: bands[0].dataset.read([band.index for band in bands], window=window))
+
+    def read(self, window: Window) -> Chip:
+        """Reflectance in a window, and what is valid in it.
+
+        Raises:
+            GridError: If the window reaches outside the scene.
+            InputError: If the file is damaged there.
+        """
+        grid = self.grid.crop(window)
+        dn = self.read_dn(window)
+        valid = self._valid(dn, window)
+        values = self.radiometry.to_reflectance(np.where(valid, dn, dn.dtype.type(0)))
+        valid &= np.isfinite(values)
+        values[~valid] = 0.0
+        return Chip(values, valid, grid)
+
+    def _valid(self, dn: npt.NDArray[Any], window: Window) -> npt.NDArray[np.bool_]:
+        """What nodata, mask band, alpha band and NaN leave."""
+        valid = self._gather(window, lambda bands: _opaque(bands, window))
+        for plane, numbers, nodata in zip(valid, dn, self.nodata, strict=True):
+            if nodata is not None and not np.isnan(nodata):
+                plane &= numbers != _cast(nodata, numbers.dtype)
+        return valid if self.radiometry.is_integer else valid & np.isfinite(dn)
+
+    def _gather(self, window: Window, read: Callable[[list[BandAt]], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """Stack what `read` gives for each run of bands of one file, with clear words when a file is damaged."""
+        parts = []
+        for path, bands in groupby(self._chosen, key=lambda band: band.path):
+            try:
+                parts.append(read(list(bands)))
+            except RasterioError as error:
+                raise InputError(
+                    f"{path} cannot be read at rows {window.row_off} to {window.row_off + window.height}: "
+                    f"{said_by(error)}. The file is damaged or cut short; copy or download it again."
+                ) from error
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _doubts(self) -> list[str]:
+        """Notes on values that cannot be reflectance, from nine small windows of a float scene."""
+        if self.radiometry.is_integer:
+            return []
+        seen = [chip.values[chip.valid] for chip in map(self.read, _probes(self.grid.shape))]
+        values = np.concatenate(seen)
+        note = percentile_note(float(np.percentile(values, 99)), self.name) if values.size else None
+        return [] if note is None else [note]
+
+
+def _choose(
+    offered: Sequence[BandAt],
+    grid: Grid,
+    wanted: tuple[str, ...],
+    explicit: tuple[str, ...] | None,
+    sensor_name: str,
+) -> tuple[BandChoice, tuple[BandAt, ...]]:
+    """Find the wanted bands among those that the files offer; an alpha band taken for data is no alpha any more."""
+    if explicit is None:
+        refuse_picture(offered, grid, wanted)
+    choice = find_bands(
+        [band.hint for band in offered],
+        [band.wavelength_um for band in offered],
+        wanted,
+        explicit,
+        len(offered),
+        file_name=_label(tuple(dict.fromkeys(band.path for band in offered))),
+        sensor_name=sensor_name,
+    )
+    chosen = tuple(offered[index - 1] for index in choice.indexes)
+    taken = {(band.path, band.index) for band in chosen}
+    return choice, tuple(replace(band, alpha=None) if (band.path, band.alpha) in taken else band for band in chosen)
+
+
+def _at_least_one(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise InputError("no input file is given; expected at least one raster.")
+    return names
+
+
+def _label(names: tuple[str, ...]) -> str:
+    """What messages call one file or several."""
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _notes(
+    choice: BandChoice, chosen: Sequence[BandAt], assumed_scale: str | None, metres: tuple[float, float] | None
+) -> Iterator[str]:
+    """What the user must be told about assumptions and about what is missing."""
+    if choice.assumed:
+        yield f"{choice.reason}."
+    if assumed_scale is not None:
+        yield assumed_scale
+    yield from _place_notes(chosen[0], metres)
+    for band in chosen:
+        if band.declared_nodata is not None and band.nodata is None:
+            yield (
+                f"band {band.index} of {band.path} declares nodata {band.declared_nodata:g}, which {band.dtype} cannot "
+                f"hold; it is ignored."
+            )
+
+
+def _place_notes(band: BandAt, metres: tuple[float, float] | None) -> Iterator[str]:
+    grid = grid_of(band.dataset)
+    if grid.has_transform and grid.crs is not None:
+        return
+    lacks = "coordinate system" if grid.has_transform else "transform" if grid.crs else "georeferencing"
+    points = " but ground control points, which are not used" if band.dataset.gcps[0] else ""
+    known = "" if metres else "; its ground sampling distance is unknown, give it in metres with --gsd"
+    yield f"{band.path} has no {lacks}{points}{known}."
+
+
+def _opaque(bands: Sequence[BandAt], window: Window) -> npt.NDArray[np.bool_]:
+    """(C, H, W) bool of bands of one file: True where mask band and alpha band let the pixel through."""
+    dataset, alpha = bands[0].dataset, bands[0].alpha
+    through = np.ones((len(bands), int(window.height), int(window.width)), dtype=np.bool_)
+    if alpha is not None:
+        through &= dataset.read(alpha, window=window) > 0
+    for plane, band in zip(through, bands, strict=True):
+        if band.has_mask:
+            plane &= dataset.read_masks(band.index, window=window) > 0
+    return through
+
+
+def _cast(nodata: float, dtype: np.dtype[Any]) -> Any:  # noqa: ANN401 - a scalar of whatever type is stored
+    with np.errstate(over="ignore"):
+        return dtype.type(nodata)
+
+
+def _probes(shape: tuple[int, int]) -> list[Window]:
+    """Nine small windows, at the edges and in the middle."""
+    spans = []
+    for length in shape:
+        side = min(length, _PROBE_SIDE_PX)
+        spans.append(sorted({(start, side) for start in (0, (length - side) // 2, length - side)}))
+    rows, columns = spans
+    return [Window(column, row, width, height) for row, height in rows for column, width in columns]

@@ -1,0 +1,287 @@
+"""Writing a raster so that it is either complete under its name, or not there at all."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import rasterio.shutil
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from rsgan.errors import GridError, OutputError
+from rsgan.geo.files import holds, said_by, without_georeference_warning
+from rsgan.geo.grid import Grid
+
+BLOCK_PX: Final = 512
+"""Side of the tiles of the files that are written."""
+
+_SPACE_WORDS: Final = ("space", "disk", "write error", "writeencoded", "too large")
+"""Words by which GDAL and libtiff say that a file cannot grow."""
+
+_FAILURES: Final = (RasterioError, CPLE_BaseError, OSError)
+
+
+def check_output(path: str | Path, *, overwrite: bool) -> None:
+    """Refuse an output that could not be written, before anything is computed.
+
+    Raises:
+        OutputError: If the file exists and may not be overwritten, is a folder, or its folder is missing or read-only.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; expected the name of a file. Give one with --out.")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists already. Give --overwrite to replace it, or another name with --out.")
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise OutputError(f"folder {folder} does not exist. Create it, or give another output with --out.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"folder {folder} cannot be written to. Change its permissions, or give another with --out.")
+
+
+class RasterWriter:
+    """One GeoTIFF in the making; use it in a ``with`` statement.
+
+    Everything goes into a file with a temporary name in the same folder. When the ``with`` block ends well, that file
+    becomes a cloud-optimised GeoTIFF under its own name; when it ends in an error or an interrupt, nothing is left.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        grid: Grid,
+        count: int,
+        dtype: str,
+        nodata: float | None = None,
+        descriptions: Sequence[str | None] | None = None,
+        colorinterp: Sequence[ColorInterp] | None = None,
+        scales: Sequence[float] | None = None,
+        offsets: Sequence[float] | None = None,
+        units: Sequence[str | None] | None = None,
+        tags: dict[str, str] | None = None,
+        overwrite: bool = False,
+        cog: bool = True,
+    ) -> None:
+        """Check that the file can be written; nothing is created before ``with``.
+
+        Args:
+            path: The file, ending in ``.tif`` or ``.tiff``.
+            grid: Where the pixels lie.
+            count: Number of bands.
+            dtype: Numpy name of the stored type.
+            nodata: Stored number that says "no data"; None declares none.
+            descriptions: What each band is called; None where nothing.
+            colorinterp: Colour interpretation of each band; undefined when not given.
+            scales: GDAL's scale of each band; 1 when not given.
+            offsets: GDAL's offset of each band; 0 when not given.
+            units: Unit of each band; None where nothing.
+            tags: Tags of the file.
+            overwrite: Whether an existing file is replaced.
+            cog: Whether to make a cloud-optimised GeoTIFF with overviews, or a plain tiled one.
+
+        Raises:
+            OutputError: If the file exists already, cannot be written where it is asked for, or nodata does not fit.
+        """
+        self.path = Path(path)
+        self.grid = grid
+        self.count = count
+        self.dtype = dtype
+        self.cog = cog
+        if self.path.suffix.casefold() not in (".tif", ".tiff"):
+            raise OutputError(f"{self.path} does not end in .tif or .tiff; a GeoTIFF is written. Rename it with --out.")
+        if nodata is not None and not holds(dtype, nodata):
+            raise OutputError(f"nodata {nodata:g} does not fit {dtype}, the type of {self.path}. Choose one that does.")
+        check_output(self.path, overwrite=overwrite)
+        self._nodata = nodata
+        self._tags = dict(tags or {})
+        self._bands: dict[str, Sequence[Any] | None] = {
+            "descriptions": descriptions,
+            "colorinterp": colorinterp or (ColorInterp.undefined,) * count,
+            "scales": scales,
+            "offsets": offsets,
+            "units": None if units is None else tuple(unit or "" for unit in units),
+        }
+        self._check_counts()
+        self._dataset: Any = None
+
+    def _check_counts(self) -> None:
+        for what, values in self._bands.items():
+            if values is not None and len(values) != self.count:
+                raise OutputError(f"{self.path} gets {self.count} bands but {len(values)} {what}; give one per band.")
+
+    @property
+    def partial(self) -> Path:
+        """The temporary file in the same folder."""
+        return self.path.with_name(f".{self.path.stem}.partial-{os.getpid()}{self.path.suffix}")
+
+    @property
+    def _assembled(self) -> Path:
+        """The temporary file that becomes the output: the cloud-optimised copy, if one is made."""
+        return self.partial.with_suffix(f".cog{self.path.suffix}") if self.cog else self.partial
+
+    def __enter__(self) -> "RasterWriter":
+        """Create the temporary file."""
+        try:
+            with self._guarded(), without_georeference_warning():
+                self._dataset = rasterio.open(self.partial, "w", **self._profile())
+                self._describe()
+        except BaseException:
+            self._discard()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish the file under its own name, or remove every trace of it."""
+        try:
+            if kind is None:
+                with self._guarded():
+                    self._finish()
+        finally:
+            self._discard()
+
+    def write(self, values: npt.NDArray[Any], window: Window) -> None:
+        """Write stored numbers into a window.
+
+        Args:
+            values: (C, H, W) array of the file's type.
+            window: Where they belong.
+
+        Raises:
+            GridError: If array and window differ in shape, or the window reaches outside the file.
+            OutputError: If the disk is full or cannot be written.
+        """
+        expected = (self.count, int(window.height), int(window.width))
+        if values.shape != expected or values.dtype != np.dtype(self.dtype):
+            raise GridError(
+                f"array of shape {values.shape} and type {values.dtype} for {self.path}; expected {expected} and "
+                f"{self.dtype}."
+            )
+        self.grid.crop(window)
+        with self._guarded():
+            self._dataset.write(values, window=window)
+
+    def update_tags(self, **tags: str) -> None:
+        """Add tags to the file, or change them, until the ``with`` block ends."""
+        self._tags.update(tags)
+
+    def _profile(self) -> dict[str, Any]:
+        has_place = self.grid.has_transform
+        return {
+            "driver": "GTiff",
+            "height": self.grid.height,
+            "width": self.grid.width,
+            "count": self.count,
+            "dtype": self.dtype,
+            "crs": self.grid.crs,
+            "transform": self.grid.transform if has_place else None,
+            "nodata": self._nodata,
+            "photometric": "MINISBLACK",
+            "alpha": "NO",
+            "tiled": True,
+            "blockxsize": BLOCK_PX,
+            "blockysize": BLOCK_PX,
+            "compress": "deflate",
+            "zlevel": 1 if self.cog else 6,
+            "predictor": 2 if np.issubdtype(np.dtype(self.dtype), np.integer) else 3,
+            "BIGTIFF": "IF_SAFER",
+        }
+
+    def _describe(self) -> None:
+        """State what the bands are; after the first pixels GDAL could no longer put it in front of them."""
+        for attribute, values in self._bands.items():
+            if values is not None:
+                setattr(self._dataset, attribute, tuple(values))
+
+    def _finish(self) -> None:
+        """Close, build overviews, and give the file its name."""
+        self._dataset.update_tags(**self._tags)
+        if not self.cog:
+            self._dataset.build_overviews(_overview_factors(self.grid.shape), Resampling.average)
+        self._dataset.close()
+        if self.cog:
+            rasterio.shutil.copy(
+                self.partial,
+                self._assembled,
+                driver="COG",
+                compress="deflate",
+                predictor="YES",
+                blocksize=BLOCK_PX,
+                overview_resampling="average",
+                BIGTIFF="IF_SAFER",
+            )
+        self._check_readable(self._assembled)
+        os.replace(self._assembled, self.path)
+
+    def _check_readable(self, written: Path) -> None:
+        """Read the last pixel back: a file that was cut short opens, but does not give it."""
+        height, width = self.grid.shape
+        with without_georeference_warning(), rasterio.open(written) as dataset:
+            dataset.read(window=Window(width - 1, height - 1, 1, 1))
+
+    def _discard(self) -> None:
+        """Close and remove the temporary files; those that GDAL puts beside them too."""
+        if self._dataset is not None and not self._dataset.closed:
+            with without_georeference_warning():
+                _close_quietly(self._dataset)
+        for left in self.path.parent.glob(f"{_escaped(self.partial.stem)}.*"):
+            left.unlink(missing_ok=True)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Turn what GDAL and the system say about a failed write into one clear error."""
+        try:
+            yield
+        except _FAILURES as error:
+            raise OutputError(self._failure(error)) from error
+
+    def _failure(self, error: BaseException) -> str:
+        said = said_by(error)
+        free = _free_space(self.path.absolute().parent)
+        no_space = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        if no_space or any(word in said.casefold() for word in _SPACE_WORDS):
+            return (
+                f"{self.path} cannot be written, the disk seems to be full ({said}; {free}). "
+                f"Nothing was left behind. Free disk space, or give another output with --out."
+            )
+        return f"{self.path} cannot be written: {said}. Nothing was left behind. Give another output with --out."
+
+
+def _free_space(folder: Path) -> str:
+    try:
+        return f"{shutil.disk_usage(folder).free / 1e6:.0f} MB are free"
+    except OSError:
+        return "free space unknown"
+
+
+def _escaped(name: str) -> str:
+    """A file name as a pattern that matches only itself."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def _close_quietly(dataset: Any) -> None:  # noqa: ANN401 - rasterio ships no types
+    """Close a file that is thrown away: that its last pixels could not be written changes nothing."""
+    try:
+        dataset.close()
+    except _FAILURES:
+        return
+
+
+def _overview_factors(shape: tuple[int, int]) -> list[int]:
+    """Powers of two until the whole raster fits one tile."""
+    factors = [2]
+    while max(shape) / factors[-1] > BLOCK_PX:
+        factors.append(factors[-1] * 2)
+    return factors if max(shape) > BLOCK_PX else []
