@@ -137,7 +137,8 @@ class Grid:
                 f"window {_words(window)} reaches outside the raster of {self.height} rows and {self.width} columns. "
                 f"Choose one inside it."
             )
-        return Grid(self.crs, self.transform * Affine.translation(column, row), (height, width))
+        t, (x, y) = self.transform, _apply(self.transform, column, row)
+        return Grid(self.crs, Affine(t.a, t.b, x, t.d, t.e, y), (height, width))
 
     def refine(self, scale: int) -> "Grid":
         """The grid with the same corners and `scale` times as many pixels each way; its gsd is exactly gsd / scale.
@@ -184,8 +185,9 @@ class Grid:
 
 
 def _apply(transform: Affine, column: float, row: float) -> tuple[float, float]:
-    x, y = transform * (column, row)
-    return float(x), float(y)
+    """Map coordinates of a pixel corner; in full because affine 2 and 3 disagree on the operator for it."""
+    t = transform
+    return float(t.a * column + t.b * row + t.c), float(t.d * column + t.e * row + t.f)
 
 
 def _checked_override(gsd_m: float) -> tuple[float, float]:
