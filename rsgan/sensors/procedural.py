@@ -61,6 +61,7 @@ _ROOFS: Final = (
 
 _OVERSAMPLE: Final = 2
 _SMALLEST_SIDE: Final = 8
+_LONGEST_BRIDGE_M: Final = 120.0
 
 
 @dataclass(frozen=True)
@@ -172,9 +173,9 @@ def draw_scene(
     _draw_tracks(canvas, parcels.track_m)
     _draw_woods(canvas, parcels)
     _draw_relief(canvas)
-    _draw_waters(canvas)
+    depth_m = _draw_waters(canvas)
     for _ in range(1 + rng.poisson(canvas.extent_m / 2500.0)):
-        _draw_road(canvas)
+        _draw_road(canvas, depth_m)
     for _ in range(_settlements(canvas)):
         _draw_settlement(canvas)
     _draw_farms(canvas)
@@ -451,13 +452,15 @@ def _draw_shore(canvas: _Canvas, depth_m: Floats) -> None:
     _draw_trees(canvas, trees, crowns)
 
 
-def _draw_waters(canvas: _Canvas) -> None:
-    """A lake, a river, both as one water, or neither."""
+def _draw_waters(canvas: _Canvas) -> Floats:
+    """A lake, a river, both as one water, or neither; returns metres inwards from the shore."""
     depths = [draw(canvas) for draw, share in ((_lake, 0.5), (_river, 0.55)) if canvas.rng.random() < share]
-    if depths:
-        depth_m = np.max(depths, axis=0)
-        _draw_shore(canvas, depth_m)
-        _draw_water(canvas, depth_m)
+    if not depths:
+        return np.zeros(canvas.shape, np.float32)
+    depth_m = np.asarray(np.max(depths, axis=0), np.float32)
+    _draw_shore(canvas, depth_m)
+    _draw_water(canvas, depth_m)
+    return depth_m
 
 
 def _lake(canvas: _Canvas) -> Floats:
@@ -488,9 +491,14 @@ def _bent_line(canvas: _Canvas, wavelength_m: float, bend: float) -> Floats:
 # Roads and buildings -----------------------------------------------------------------------------------------------
 
 
-def _draw_road(canvas: _Canvas) -> None:
-    """A road with verges, and sometimes a row of trees."""
-    centre_m = _bent_line(canvas, canvas.uniform(900.0, 2500.0), canvas.uniform(0.0, 0.14))
+def _draw_road(canvas: _Canvas, depth_m: Floats) -> None:
+    """A road with verges, and sometimes a row of trees; it bridges rivers but goes around lakes or is not built."""
+    for _ in range(4):
+        centre_m = _bent_line(canvas, canvas.uniform(900.0, 2500.0), canvas.uniform(0.0, 0.14))
+        if not (depth_m[centre_m < 10.0] > _LONGEST_BRIDGE_M / 2).any():
+            break
+    else:
+        return
     half = np.float32(canvas.uniform(2.4, 7.0))
     verge = 1.0 + np.float32(0.1) * canvas.noise(10.0)
     on_land = canvas.land_cover != WATER

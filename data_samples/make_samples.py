@@ -1,0 +1,149 @@
+"""Write the sample rasters of this folder: synthetic land as Sentinel-2 would see it, from one seed.
+
+Three GeoTIFFs of the same place:
+
+- ``s2_rgbn_10m.tif``: B02 B03 B04 B08 at 10 m, uint16, dn = 10000 * reflectance; Gaussian PSF from the catalogue's MTF,
+  area mean, noise, rounding; nodata 0 beyond a slanted swath edge;
+- ``s2_rgbn_reference_5m.tif``: the same land at 5 m by area mean alone, without sensor blur or noise;
+- ``landcover_10m.tif``: the most frequent class in each 10 m pixel, with the legend in its tags.
+
+Nothing in them was photographed. Usage: ``python data_samples/make_samples.py [FOLDER]``.
+"""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+from scipy import ndimage
+
+from rsgan.catalogue import RGBN, sensor
+from rsgan.sensors.procedural import LAND_COVER, draw_scene
+
+SEED: Final = 40
+SHAPE: Final = (240, 320)
+GSD_M: Final = 10.0
+REFERENCE_GSD_M: Final = 5.0
+DRAWN_GSD_M: Final = 2.5
+NOISE: Final = 0.0008
+"""Standard deviation in reflectance, the size of Sentinel-2's noise over dark land."""
+
+WEST, NORTH = 463_000.0, 5_247_000.0
+"""Upper left corner in EPSG:32633; where the land is set down, not where it was seen."""
+
+NODATA: Final = 0
+COLOURS: Final = {
+    0: (0, 0, 0),
+    1: (38, 92, 160),
+    2: (232, 201, 92),
+    3: (168, 116, 76),
+    4: (150, 200, 90),
+    5: (28, 106, 50),
+    6: (200, 50, 50),
+    7: (110, 110, 110),
+    8: (238, 226, 180),
+}
+
+Floats = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+
+
+def main(folder: Path) -> None:
+    """Draw the land and write the three rasters into ``folder``."""
+    rng = np.random.default_rng(SEED)
+    drawn_shape = tuple(int(side * GSD_M / DRAWN_GSD_M) for side in SHAPE)
+    land, classes = draw_scene(rng, (drawn_shape[0], drawn_shape[1]), DRAWN_GSD_M)
+    observed = observe(land, rng)
+    folder.mkdir(parents=True, exist_ok=True)
+    title = "synthetic land, Sentinel-2 sensor model"
+    write_bands(folder / "s2_rgbn_10m.tif", observed, GSD_M, title)
+    reference = area_mean(land, round(REFERENCE_GSD_M / DRAWN_GSD_M))
+    write_bands(folder / "s2_rgbn_reference_5m.tif", reference, REFERENCE_GSD_M, "synthetic land, area mean, no blur")
+    write_land_cover(folder / "landcover_10m.tif", most_frequent(classes, round(GSD_M / DRAWN_GSD_M)))
+
+
+def observe(land: Floats, rng: np.random.Generator) -> Floats:
+    """Reflectance at 10 m as the sensor gives it: Gaussian per band, area mean, noise."""
+    step = round(GSD_M / DRAWN_GSD_M)
+    bands = [sensor("sentinel-2a").band(name) for name in RGBN]
+    blurred = np.stack(
+        [
+            ndimage.gaussian_filter(channel, band.psf_sigma * step, mode="reflect")
+            for channel, band in zip(land, bands, strict=True)
+        ]
+    )
+    mean = area_mean(blurred, step)
+    return mean + np.float32(NOISE) * rng.standard_normal(mean.shape, dtype=np.float32)
+
+
+def area_mean(values: Floats, step: int) -> Floats:
+    """Mean of blocks of ``step`` x ``step`` pixels, (C, H, W) -> (C, H / step, W / step)."""
+    channels, height, width = values.shape
+    blocks = values.reshape(channels, height // step, step, width // step, step)
+    return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float64), np.float32)
+
+
+def most_frequent(classes: Bytes, step: int) -> Bytes:
+    """The class with the largest share of each block; of equals, the smallest number."""
+    shares = np.stack([area_mean((classes == number)[None].astype(np.float32), step)[0] for number in LAND_COVER])
+    return np.asarray(np.array(list(LAND_COVER), np.uint8)[shares.argmax(axis=0)], np.uint8)
+
+
+def beyond_swath(shape: tuple[int, int], gsd_m: float) -> npt.NDArray[np.bool_]:
+    """True in the lower right corner, below a line in metres, so that every gsd has the same edge."""
+    east = (np.arange(shape[1]) + 0.5) * gsd_m
+    south = (np.arange(shape[0]) + 0.5) * gsd_m
+    return np.asarray(east[None, :] + 0.28 * south[:, None] > 3550.0)
+
+
+def profile(shape: tuple[int, int], gsd_m: float, count: int, dtype: str) -> dict[str, object]:
+    """What the three files share."""
+    return {
+        "driver": "GTiff",
+        "height": shape[0],
+        "width": shape[1],
+        "count": count,
+        "dtype": dtype,
+        "crs": CRS.from_epsg(32633),
+        "transform": Affine(gsd_m, 0.0, WEST, 0.0, -gsd_m, NORTH),
+        "nodata": NODATA,
+        "tiled": True,
+        "blockxsize": 128,
+        "blockysize": 128,
+        "compress": "deflate",
+        "predictor": 2,
+        "zlevel": 9,
+    }
+
+
+def write_bands(path: Path, reflectance: Floats, gsd_m: float, title: str) -> None:
+    """Write reflectance as dn, with band descriptions and the scale that gives reflectance back."""
+    dn = np.clip(np.rint(reflectance * 10_000.0), 1, 65_535).astype(np.uint16)
+    shape = (dn.shape[1], dn.shape[2])
+    dn[:, beyond_swath(shape, gsd_m)] = NODATA
+    with rasterio.open(path, "w", **profile(shape, gsd_m, len(RGBN), "uint16")) as dataset:
+        dataset.write(dn)
+        dataset.descriptions = RGBN
+        dataset.scales = (1e-4,) * len(RGBN)
+        dataset.update_tags(TITLE=title, SEED=str(SEED))
+
+
+def write_land_cover(path: Path, classes: Bytes) -> None:
+    """Write the classes with colours and legend."""
+    classes = classes.copy()
+    shape = (classes.shape[0], classes.shape[1])
+    classes[beyond_swath(shape, GSD_M)] = NODATA
+    with rasterio.open(path, "w", **profile(shape, GSD_M, 1, "uint8")) as dataset:
+        dataset.write(classes, 1)
+        dataset.write_colormap(1, COLOURS)
+        dataset.set_band_description(1, "land cover")
+        legend = {f"CLASS_{number}": name for number, name in LAND_COVER.items()}
+        dataset.update_tags(TITLE="land cover of the synthetic land", SEED=str(SEED), **legend)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)

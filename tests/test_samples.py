@@ -1,0 +1,113 @@
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import rasterio
+
+from rsgan.catalogue import RGBN
+from rsgan.sensors.procedural import LAND_COVER
+
+FOLDER = Path(__file__).parents[1] / "data_samples"
+OBSERVED, REFERENCE, CLASSES = "s2_rgbn_10m.tif", "s2_rgbn_reference_5m.tif", "landcover_10m.tif"
+
+
+@pytest.fixture
+def make_samples() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_samples", FOLDER / "make_samples.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_one_seed_gives_the_same_bytes_twice(
+    make_samples: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make_samples, "SHAPE", (24, 32))
+    make_samples.main(tmp_path / "first")
+    make_samples.main(tmp_path / "second")
+    for name in (OBSERVED, REFERENCE, CLASSES):
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_the_script_gives_the_files_beside_it(make_samples: ModuleType, tmp_path: Path) -> None:
+    make_samples.main(tmp_path)
+    for name in (OBSERVED, REFERENCE, CLASSES):
+        with rasterio.open(tmp_path / name) as made, rasterio.open(FOLDER / name) as kept:
+            assert made.transform == kept.transform
+            # another processor may round a last bit otherwise, and with it move a border by a pixel
+            assert (made.read() == kept.read()).mean() > 0.999
+
+
+def test_samples_are_under_three_megabytes_in_all() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.tif")) < 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "gsd_m", "dtype", "descriptions"),
+    [
+        (OBSERVED, (240, 320), 10.0, "uint16", RGBN),
+        (REFERENCE, (480, 640), 5.0, "uint16", RGBN),
+        (CLASSES, (240, 320), 10.0, "uint8", ("land cover",)),
+    ],
+)
+def test_samples_lie_on_one_place_at_their_gsd(
+    name: str, shape: tuple[int, int], gsd_m: float, dtype: str, descriptions: tuple[str, ...]
+) -> None:
+    with rasterio.open(FOLDER / name) as dataset:
+        assert dataset.shape == shape
+        assert dataset.res == (gsd_m, gsd_m)
+        assert tuple(dataset.bounds) == (463_000.0, 5_244_600.0, 466_200.0, 5_247_000.0)
+        assert dataset.crs.to_epsg() == 32633
+        assert set(dataset.dtypes) == {dtype}
+        assert dataset.descriptions == descriptions
+        assert dataset.nodata == 0
+
+
+def test_nodata_is_one_slanted_corner_in_every_band() -> None:
+    with rasterio.open(FOLDER / OBSERVED) as dataset:
+        missing = dataset.read() == 0
+    assert np.array_equal(missing.all(axis=0), missing.any(axis=0))
+    first_missing = np.where(missing[0].any(axis=1), missing[0].argmax(axis=1), 320)
+    assert missing[0, -1, -1]
+    assert not missing[0, :, :200].any()
+    assert (np.diff(first_missing) <= 0).all()
+    assert 0.01 < missing[0].mean() < 0.05
+
+
+def test_observed_is_the_reference_blurred_with_the_stated_noise() -> None:
+    with rasterio.open(FOLDER / OBSERVED) as observed, rasterio.open(FOLDER / REFERENCE) as reference:
+        assert observed.scales == reference.scales == (1e-4,) * 4
+        seen, fine = observed.read() * 1e-4, reference.read() * 1e-4
+    mean = fine.reshape(4, 240, 2, 320, 2).mean(axis=(2, 4))
+    inside = np.s_[:, :, :300]
+    valid = (seen[inside] > 0).all(axis=0) & (mean[inside] > 0).all(axis=0)
+    for band in range(4):
+        assert seen[inside][band][valid].mean() == pytest.approx(mean[inside][band][valid].mean(), rel=2e-3)
+        assert seen[inside][band][valid].std() < mean[inside][band][valid].std()
+    with rasterio.open(FOLDER / CLASSES) as dataset:
+        calm = np.zeros((240, 320), bool)
+        calm[60:90, 140:165] = True
+        assert (dataset.read(1)[calm] == 1).all()
+    # on the lake only noise differs: 0.0008 and the rounding of 0.0001
+    residual = (seen - mean)[:, calm]
+    np.testing.assert_allclose(residual.std(axis=1), 0.0008, rtol=0.12)
+
+
+def test_land_cover_has_a_legend_for_every_class_it_holds() -> None:
+    with rasterio.open(FOLDER / CLASSES) as dataset:
+        legend = {int(key[6:]): name for key, name in dataset.tags().items() if key.startswith("CLASS_")}
+        held = set(np.unique(dataset.read(1)).tolist())
+    assert legend == LAND_COVER
+    assert held == {0, *LAND_COVER}
+
+
+def test_classes_have_plausible_spectra() -> None:
+    with rasterio.open(FOLDER / OBSERVED) as observed, rasterio.open(FOLDER / CLASSES) as classes:
+        reflectance, class_id = observed.read() * 1e-4, classes.read(1)
+    ndvi = (reflectance[3] - reflectance[2]) / (reflectance[3] + reflectance[2] + 1e-9)
+    assert np.median(ndvi[class_id == 1]) < 0.0
+    assert np.median(ndvi[class_id == 5]) > 0.6
+    assert 0.02 < np.median(ndvi[class_id == 3]) < 0.5
