@@ -30,7 +30,7 @@ GSD_M: Final = 10.0
 REFERENCE_GSD_M: Final = 5.0
 DRAWN_GSD_M: Final = 2.5
 NOISE: Final = 0.0008
-"""Standard deviation in reflectance, the size of Sentinel-2's noise over dark land."""
+"""Standard deviation in reflectance, the same in all bands; assumed."""
 
 WEST, NORTH = 463_000.0, 5_247_000.0
 """Upper left corner in EPSG:32633; where the land is set down, not where it was seen."""

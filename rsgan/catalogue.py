@@ -13,6 +13,10 @@ Sources, named by the letters used in the tables below:
 - [E] Irons, Dwyer and Barsi 2012, "The next Landsat satellite", RSE 122: OLI SNR at the typical radiance and the edge
   slope (both specification; Morfitt et al. 2015, Remote Sensing 7, measures two to three times that SNR).
 
+Checked so far against a second publication of the same number: the centres of Sentinel-2 A and B, the widths of A, the
+SNR of Sentinel-2 and its MTF. Still to be compared with the document named: the widths of Sentinel-2B, the reference
+radiances, and everything of [D] and [E]. For B08 both 172 and 174 are in print as SNR; 174 is used.
+
 The system MTF at Nyquist of OLI is *derived*. The edge slope is at least 0.027 per metre between the 40 % and 60 %
 points, which lie 2 * 0.2533 sigma apart on a Gaussian edge; so sigma = 0.2 / (0.5067 * 0.027) = 14.62 m = 0.487 pixels,
 and exp(-(pi * 0.487)^2 / 2) = 0.31. The panchromatic band has twice the slope at half the pixel: the same number.

@@ -3,8 +3,8 @@
 Everything is drawn in metres on a grid twice as fine as asked for and then averaged, so that edges have the soft pixels
 of an area-sampling sensor. Only numpy and scipy; no files. A scene depends on the generator's state and the arguments.
 
-Reflectances per class are round figures of the bottom-of-atmosphere values seen in Sentinel-2 Level-2A scenes of
-mid-latitude land. Source: our own reading of such scenes; no value here is calibrated.
+Reflectances per class are assumed: round figures chosen to be typical of surface reflectance over mid-latitude land.
+They were not measured on any scene, and nothing here is calibrated.
 """
 
 from dataclasses import dataclass, field
