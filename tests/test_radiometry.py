@@ -46,7 +46,15 @@ def test_rounding_is_half_to_even_and_clips_to_the_type() -> None:
 
 @pytest.mark.parametrize(
     ("nodata", "exact", "expected"),
-    [(0.0, 0.2, 1), (0.0, -5.0, 1), (255.0, 254.8, 254), (255.0, 999.0, 254), (7.0, 6.9, 6), (7.0, 7.1, 8), (7.0, 7.0, 8)],
+    [
+        (0.0, 0.2, 1),
+        (0.0, -5.0, 1),
+        (255.0, 254.8, 254),
+        (255.0, 999.0, 254),
+        (7.0, 6.9, 6),
+        (7.0, 7.1, 8),
+        (7.0, 7.0, 8),
+    ],
 )
 def test_valid_integers_never_become_nodata(nodata: float, exact: float, expected: int) -> None:
     radiometry = Radiometry((1.0,), (0.0,), "uint8", "test")

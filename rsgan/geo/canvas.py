@@ -37,6 +37,11 @@ class Canvas:
         if kind is None:
             self.finish()
 
+    @property
+    def held_rows(self) -> int:
+        """Rows in memory: those of the row band in the making and those that do not fill a row of tiles yet."""
+        return int(self._carried.shape[1]) + (0 if self._band is None else int(self._band.shape[1]))
+
     def add(self, values: npt.NDArray[Any], window: Window) -> None:
         """Put one finished window in its place.
 

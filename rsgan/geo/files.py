@@ -24,6 +24,7 @@ _VIRTUAL: Final = re.compile(r"^(/vsi|[A-Za-z0-9_]{2,}:)")
 _NUMBER_AND_UNIT: Final = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([a-zA-Zµμ]*)")
 _WAVELENGTH_KEYS: Final = ("central_wavelength_um", "wavelength", "central_wavelength", "center_wavelength")
 _LANDSAT_FILE: Final = re.compile(r"(?:^|[^A-Za-z0-9])L[COTEM]0[1-9](?![A-Za-z0-9])", re.IGNORECASE)
+"""Landsat's names (``LC08_..._B5.TIF``), whose band numbers mean other bands than those of other sensors."""
 
 
 @dataclass(frozen=True)
@@ -300,8 +301,8 @@ def _is_alpha(dataset: Any, index: int, sensor_name: str) -> bool:  # noqa: ANN4
 def _hint(dataset: Any, index: int, stem: str | None, sensor_name: str) -> str | None:  # noqa: ANN401
     """What names a band, the most telling first: description, colour interpretation, name of the file."""
     description = dataset.descriptions[index - 1]
-    stem = None if stem is None or _LANDSAT_FILE.search(stem) else stem
-    texts = (description, dataset.colorinterp[index - 1].name, stem)
+    foreign = stem is not None and _LANDSAT_FILE.search(stem) and not sensor_name.startswith("landsat")
+    texts = (description, dataset.colorinterp[index - 1].name, None if foreign else stem)
     return next((str(text) for text in texts if text and band_named(text, sensor_name)), description)
 
 

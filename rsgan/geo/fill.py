@@ -16,7 +16,7 @@ _SIGMAS_PX: Final = (1.0, 2.0, 4.0, 8.0)
 _WEIGHTS: Final = (1.0, 0.1, 0.01, 0.001)
 """A sum of Gaussians, each ten times weaker than the one half as wide: near pixels decide, far ones fill the rest."""
 
-_BACKGROUND_WEIGHT: Final = 1e-5
+_BACKGROUND_WEIGHT: Final = 1e-4
 """Weight of the background beside the valid pixels; it takes over gently where these are almost out of reach."""
 
 
@@ -81,8 +81,9 @@ def _spread(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _gaussian(sigma_px: float) -> npt.NDArray[np.float64]:
-    """Sampled Gaussian of sum 1, cut at four sigma or at the reach."""
+    """Sampled Gaussian of sum 1, cut at four sigma, tapered so that it ends in zero just beyond the reach."""
     radius = min(FILL_REACH, round(4.0 * sigma_px))
-    taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma_px) ** 2)
+    distance = np.arange(-radius, radius + 1)
+    taps = np.exp(-0.5 * (distance / sigma_px) ** 2) * np.cos(0.5 * np.pi * distance / (FILL_REACH + 1)) ** 2
     normalised: npt.NDArray[np.float64] = taps / taps.sum()
     return normalised

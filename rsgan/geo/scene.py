@@ -276,6 +276,10 @@ def _notes(
     if assumed_scale is not None:
         yield assumed_scale
     yield from _place_notes(chosen[0], metres)
+    declared = {band.nodata for band in chosen if band.nodata is not None and not np.isnan(band.nodata)}
+    if len(declared) > 1:
+        numbers = ", ".join(f"{nodata:g}" for nodata in sorted(declared))
+        yield f"the bands declare different nodata ({numbers}); a result can declare one, that of the first band."
     for band in chosen:
         if band.declared_nodata is not None and band.nodata is None:
             yield (

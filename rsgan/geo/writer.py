@@ -25,7 +25,7 @@ from rsgan.geo.grid import Grid
 BLOCK_PX: Final = 512
 """Side of the tiles of the files that are written."""
 
-_SPACE_WORDS: Final = ("space", "disk", "write error", "writeencoded", "too large")
+_SPACE_WORDS: Final = ("space", "disk", "write error", "writeencoded", "too large", "io error")
 """Words by which GDAL and libtiff say that a file cannot grow."""
 
 _FAILURES: Final = (RasterioError, CPLE_BaseError, OSError)
@@ -197,6 +197,7 @@ class RasterWriter:
             "zlevel": 1 if self.cog else 6,
             "predictor": 2 if np.issubdtype(np.dtype(self.dtype), np.integer) else 3,
             "BIGTIFF": "IF_SAFER",
+            "num_threads": "ALL_CPUS",
         }
 
     def _describe(self) -> None:
@@ -221,6 +222,7 @@ class RasterWriter:
                 blocksize=BLOCK_PX,
                 overview_resampling="average",
                 BIGTIFF="IF_SAFER",
+                num_threads="ALL_CPUS",
             )
         self._check_readable(self._assembled)
         os.replace(self._assembled, self.path)

@@ -43,7 +43,12 @@ def test_landsat_names_are_read_by_the_catalogue_of_that_sensor() -> None:
     names = ["SR_B2", "SR_B3", "SR_B4", "SR_B5"]
     wanted = ("B2", "B3", "B4", "B5")
     assert find_bands(names, [None] * 4, wanted, None, 4, sensor_name="landsat-8").indexes == (1, 2, 3, 4)
-    assert find_bands(["N", "R", "G", "B"], [None] * 4, wanted, None, 4, sensor_name="landsat-8").indexes == (4, 3, 2, 1)
+    assert find_bands(["N", "R", "G", "B"], [None] * 4, wanted, None, 4, sensor_name="landsat-8").indexes == (
+        4,
+        3,
+        2,
+        1,
+    )
     with pytest.raises(BandError, match="Not found: B08"):
         find(list(names))
 
@@ -87,7 +92,7 @@ def test_other_names_are_never_taken_by_order() -> None:
 
 
 def test_a_misspelt_name_is_pointed_at() -> None:
-    with pytest.raises(BandError, match="Not found: B03.*Near in spelling: gren"):
+    with pytest.raises(BandError, match=r"Not found: B03.*Near in spelling: gren"):
         find(["blue", "gren", "red", "nir"])
 
 
