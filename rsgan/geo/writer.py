@@ -178,6 +178,7 @@ class RasterWriter:
         self._tags.update(tags)
 
     def _profile(self) -> dict[str, Any]:
+        """Creation options. One thread: GDAL 3.10 with several crashes, instead of failing, when the disk is full."""
         has_place = self.grid.has_transform
         return {
             "driver": "GTiff",
@@ -197,7 +198,6 @@ class RasterWriter:
             "zlevel": 1 if self.cog else 6,
             "predictor": 2 if np.issubdtype(np.dtype(self.dtype), np.integer) else 3,
             "BIGTIFF": "IF_SAFER",
-            "num_threads": "ALL_CPUS",
         }
 
     def _describe(self) -> None:
@@ -228,10 +228,18 @@ class RasterWriter:
         os.replace(self._assembled, self.path)
 
     def _check_readable(self, written: Path) -> None:
-        """Read the last pixel back: a file that was cut short opens, but does not give it."""
-        height, width = self.grid.shape
-        with without_georeference_warning(), rasterio.open(written) as dataset:
-            dataset.read(window=Window(width - 1, height - 1, 1, 1))
+        """Read the last pixel of every overview and of the raster itself back.
+
+        GDAL may notice only while closing that the disk is full, and then says nothing: the file opens, but does not
+        give what was written last.
+        """
+        try:
+            with without_georeference_warning():
+                levels = _read_last_pixel(written)
+                for level in range(levels):
+                    _read_last_pixel(written, overview_level=level)
+        except RasterioError as error:
+            raise OutputError(self._disk_full(said_by(error))) from error
 
     def _discard(self) -> None:
         """Close and remove the temporary files; those that GDAL puts beside them too."""
@@ -251,14 +259,24 @@ class RasterWriter:
 
     def _failure(self, error: BaseException) -> str:
         said = said_by(error)
-        free = _free_space(self.path.absolute().parent)
         no_space = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         if no_space or any(word in said.casefold() for word in _SPACE_WORDS):
-            return (
-                f"{self.path} cannot be written, the disk seems to be full ({said}; {free}). "
-                f"Nothing was left behind. Free disk space, or give another output with --out."
-            )
+            return self._disk_full(said)
         return f"{self.path} cannot be written: {said}. Nothing was left behind. Give another output with --out."
+
+    def _disk_full(self, said: str) -> str:
+        return (
+            f"{self.path} cannot be written, the disk seems to be full ({said}; "
+            f"{_free_space(self.path.absolute().parent)}). Nothing was left behind. Free disk space, or give another "
+            f"output with --out."
+        )
+
+
+def _read_last_pixel(path: Path, **options: int) -> int:
+    """Read the last pixel of a raster or of one of its overviews; gives the number of overviews."""
+    with rasterio.open(path, **options) as dataset:
+        dataset.read(window=Window(dataset.width - 1, dataset.height - 1, 1, 1))
+        return len(dataset.overviews(1))
 
 
 def _free_space(folder: Path) -> str:

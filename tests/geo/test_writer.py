@@ -177,7 +177,7 @@ def file_size_limit(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.parametrize("limit", [100, 5_000, 200_000, 1_000_000, 1_700_000])
+@pytest.mark.parametrize("limit", [100, 5_000, 200_000, 1_000_000, 1_700_000, 1_850_000, 2_300_000])
 @pytest.mark.parametrize("cog", [True, False])
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, limit: int, cog: bool) -> None:
     values = np.random.default_rng(3).integers(0, 2**16, (1, 1024, 900)).astype(np.uint16)
