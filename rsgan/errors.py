@@ -27,3 +27,7 @@ class ModelError(RsganError):
 
 class ConfigError(RsganError):
     """A configuration file or value is wrong."""
+
+
+class RsganWarning(UserWarning):
+    """Something was assumed about a scene that its owner should know."""

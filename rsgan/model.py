@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import torch
 from pydantic import ValidationError
@@ -15,10 +16,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from rsgan.card import ModelCard
-from rsgan.errors import ModelError
+from rsgan.errors import ModelError, RsganError
 from rsgan.nn.discriminators import PatchDiscriminator
 from rsgan.nn.generators import ResidualGenerator
 
+Device = Literal["auto", "cpu", "cuda", "mps"]
 ZOO = Path(__file__).parent / "zoo"
 CARD_KEY = "rsgan_card"
 State = dict[str, Tensor]
@@ -26,6 +28,21 @@ State = dict[str, Tensor]
 
 def _part(tensors: State, prefix: str) -> State:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def choose_device(name: Device) -> torch.device:
+    """The device asked for; auto takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        RsganError: it is not there.
+    """
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if present[kind]))
+    if not present[name]:
+        there = ", ".join(kind for kind, is_there in present.items() if is_there)
+        raise RsganError(f"--device {name}: this machine has none that torch can use; there is {there}.")
+    return torch.device(name)
 
 
 @dataclass(frozen=True)
@@ -84,14 +101,20 @@ class Model:
         return discriminator.eval()
 
 
-def save_model(path: Path, card: ModelCard, faithful: State, adversarial: State | None, discriminator: State | None) -> None:
+def save_model(
+    path: Path, card: ModelCard, faithful: State, adversarial: State | None, discriminator: State | None
+) -> None:
     """Write a model file under a temporary name, then rename it.
 
     Raises:
         ModelError: the folder cannot be written.
     """
     parts = {"faithful.": faithful, "adversarial.": adversarial or {}, "discriminator.": discriminator or {}}
-    tensors = {f"{prefix}{key}": value.detach().cpu().contiguous() for prefix, part in parts.items() for key, value in part.items()}
+    tensors = {
+        f"{prefix}{key}": value.detach().cpu().contiguous()
+        for prefix, part in parts.items()
+        for key, value in part.items()
+    }
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         save_file(tensors, partial, metadata={CARD_KEY: card.model_dump_json()})
@@ -121,7 +144,8 @@ def find_model(name: str | Path) -> Path:
     shipped = ZOO / f"{name}.safetensors"
     if str(name) not in zoo_names():
         raise ModelError(
-            f"--model {name}: no such model. In the package: {', '.join(zoo_names()) or 'none'}; or give the path of a .safetensors file."
+            f"--model {name}: no such model. In the package: {', '.join(zoo_names()) or 'none'}; "
+            "or give the path of a .safetensors file."
         )
     return shipped
 
@@ -138,7 +162,9 @@ def read_card(path: Path) -> ModelCard:
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: not a whole model file ({error}). Copy or download it again.") from error
     if text is None:
-        raise ModelError(f"{path}: a safetensors file without an rsgan card. Only models written by rsgan can be opened.")
+        raise ModelError(
+            f"{path}: a safetensors file without an rsgan card. Only models written by rsgan can be opened."
+        )
     try:
         return ModelCard.model_validate_json(text)
     except ValidationError as error:
@@ -156,7 +182,7 @@ def open_model(name: str | Path) -> Model:
     card = read_card(path)
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: not a whole model file ({error}). Copy or download it again.") from error
     model = Model(card, tensors, path)

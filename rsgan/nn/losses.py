@@ -12,7 +12,8 @@ def charbonnier_loss(error: Tensor, epsilon: float) -> Tensor:
 
     Source: Charbonnier et al. 1994, doi:10.1109/ICIP.1994.413553.
     """
-    return (torch.sqrt(error.square() + epsilon**2) - epsilon).mean()
+    excess: Tensor = torch.sqrt(error.square() + epsilon**2) - epsilon
+    return excess.mean()
 
 
 def spectral_angle_loss(enhanced: Tensor, reference: Tensor, floor: float = 1e-3) -> Tensor:
@@ -42,14 +43,17 @@ def index_loss(enhanced: Tensor, reference: Tensor, pairs: tuple[tuple[int, int]
     """Mean absolute difference of normalised differences over channel `pairs` (positive, negative), reflectance in."""
     terms = [
         functional.l1_loss(
-            normalised_difference(enhanced[:, p], enhanced[:, n]), normalised_difference(reference[:, p], reference[:, n])
+            normalised_difference(enhanced[:, p], enhanced[:, n]),
+            normalised_difference(reference[:, p], reference[:, n]),
         )
         for p, n in pairs
     ]
     return torch.stack(terms).mean()
 
 
-def consistency_loss(residual: Tensor, noise: Tensor, low: float = 0.75, high: float = 1.05, floor: float = 2e-4) -> Tensor:
+def consistency_loss(
+    residual: Tensor, noise: Tensor, low: float = 0.75, high: float = 1.05, floor: float = 2e-4
+) -> Tensor:
     """Departure of the residual's RMS from what the sensor's noise allows (discrepancy principle), per chip and band.
 
     Below `low` times the noise the enhanced scene repeats the noise; above `high` times it contradicts the observation.

@@ -77,9 +77,7 @@ def upsample(observed: Tensor, scale: int) -> Tensor:
 
     Source: Keys 1981, doi:10.1109/TASSP.1981.1163711.
     """
-    return functional.interpolate(
-        observed, scale_factor=scale, mode="bicubic", align_corners=False, antialias=True
-    )
+    return functional.interpolate(observed, scale_factor=scale, mode="bicubic", align_corners=False, antialias=True)
 
 
 def consistency_step(enhanced: Tensor, observed: Tensor, sigma: Tensor, scale: int, weight: Tensor | float) -> Tensor:

@@ -41,7 +41,8 @@ class BandScaling:
 
 def detail(values: Floats) -> Floats:
     """Difference of each pixel from the mean of its 3 x 3 neighbourhood; (C, H, W) in and out."""
-    return values - ndimage.uniform_filter(values, size=(1, 3, 3), mode="reflect")
+    smooth: Floats = ndimage.uniform_filter(values, size=(1, 3, 3), mode="reflect")
+    return values - smooth
 
 
 def band_scaling(values: Floats, valid: NDArray[np.bool_] | None = None) -> BandScaling:
@@ -59,3 +60,147 @@ def band_scaling(values: Floats, valid: NDArray[np.bool_] | None = None) -> Band
     centre = np.where(valid, values, 0).sum((1, 2)) / np.maximum(valid.sum((1, 2)), 1)
     spread = GAUSSIAN_MAD * np.where(inner, sharp, 0).sum((1, 2)) / count
     return BandScaling(centre.astype(np.float64), np.maximum(spread, SPREAD_FLOOR).astype(np.float64))
+
+
+LAGS = (1, 2, 3, 4)
+QUANTILES = (0.02, 0.05, 0.1, 0.25, 0.5, 0.75)
+FEATURES = 2 * (2 * len(LAGS) + len(QUANTILES) + 4) + 1
+"""Length of the vector that `probe_features` gives for one band."""
+SMALLEST_PROBE = 24
+"""Side of the smallest raster whose noise and point spread function are estimated."""
+
+
+def _differences(values: Floats, valid: NDArray[np.bool_], lag: int) -> float:
+    """Mean absolute difference at a lag, both directions, over pairs of valid pixels."""
+    total, count = 0.0, 0
+    for axis in (0, 1):
+        first, second = (np.take(values, range(s, values.shape[axis] - lag + s), axis) for s in (0, lag))
+        both = np.take(valid, range(values.shape[axis] - lag), axis) & np.take(
+            valid, range(lag, values.shape[axis]), axis
+        )
+        total += float(np.abs(first - second)[both].sum())
+        count += int(both.sum())
+    return total / max(count, 1)
+
+
+def _high_pass(values: Floats) -> Floats:
+    """Diagonal second difference, zero on every plane and every straight edge along the grid; noise gain 2."""
+    return values[1:, 1:] - values[1:, :-1] - values[:-1, 1:] + values[:-1, :-1]
+
+
+def _noise_across_bands(high: Floats, usable: NDArray[np.bool_]) -> Floats:
+    """RMS of each band's high-pass that the other bands do not explain, over all and over the flattest quarter.
+
+    Detail of the ground shows in several bands at once; noise does not.
+
+    Args:
+        high: (C, H, W) high-pass of every band.
+        usable: (H, W).
+
+    Returns:
+        (C, 2) in the unit of `high`.
+    """
+    size = 5
+    energy = ndimage.uniform_filter(np.abs(high).sum(0), size)
+    rms = np.empty((len(high), 2))
+    for column, share in enumerate((1.0, 0.25)):
+        limit = np.quantile(energy[usable], share) if usable.any() else 0.0
+        pixels = high[:, usable & (energy <= limit)]
+        for band, own in enumerate(pixels):
+            others = np.delete(pixels, band, axis=0)
+            if len(others) and own.size > 2 * len(others):
+                own = own - np.linalg.lstsq(others.T, own, rcond=None)[0] @ others
+            rms[band, column] = np.sqrt(np.mean(own**2)) if own.size else 0.0
+    return rms
+
+
+def _band_features(values: Floats, valid: NDArray[np.bool_], high: Floats, usable: NDArray[np.bool_]) -> list[float]:
+    lags = [_differences(values, valid, lag) for lag in LAGS]
+    high_lags = [_differences(high, usable, lag) for lag in LAGS]
+    energy = ndimage.uniform_filter(np.abs(high), 5)[2::3, 2::3]
+    inside = ndimage.minimum_filter(usable, size=5)[2::3, 2::3]
+    blocks = np.quantile(energy[inside], QUANTILES) if inside.any() else np.full(len(QUANTILES), high_lags[0])
+    inner = ndimage.minimum_filter(valid, size=3)
+    laplacian = np.abs(ndimage.laplace(values))[inner]
+    rest = [
+        float(np.abs(high[usable]).mean()) if usable.any() else 0.0,
+        float(laplacian.mean()) if laplacian.size else 0.0,
+    ]
+    return [*lags, *high_lags, *blocks, *rest]
+
+
+def probe_features(values: Floats, valid: NDArray[np.bool_], spread: Floats) -> Floats:
+    """What tells noise from texture and a narrow point spread function from a wide one.
+
+    Logarithms relative to the spread of: mean differences at growing lags (the slope of the variogram bends with blur
+    and noise), the same of the diagonal high-pass, its low quantiles over small blocks (noise is what the flattest
+    blocks still show) and what of it the other bands do not explain. Each band's own, then their mean over the bands.
+
+    Args:
+        values: (C, H, W) reflectance, invalid pixels filled; at least `SMALLEST_PROBE` on each side.
+        valid: (H, W), True = usable in every band.
+        spread: (C,) reflectance, from `band_scaling`.
+
+    Returns:
+        (C, FEATURES) numbers that do not change when a band's reflectance is multiplied or shifted.
+    """
+    tiny = 1e-7
+    usable = ndimage.minimum_filter(valid, size=3)[1:, 1:]
+    high = np.stack([_high_pass(band) for band in values])
+    across = _noise_across_bands(high, usable)
+    own = np.array(
+        [[*_band_features(band, valid, h, usable), *a] for band, h, a in zip(values, high, across, strict=True)]
+    )
+    logs = np.log(own + tiny) - np.log(spread)[:, None]
+    shared = np.append(logs.mean(0), np.log(np.sqrt(valid.sum())))
+    return np.concatenate([logs, np.broadcast_to(shared, (len(values), shared.size))], axis=1)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Linear estimators of noise and point spread function on `probe_features`, fitted in training.
+
+    Attributes:
+        mean: (F,) mean of each feature.
+        deviation: (F,) standard deviation of each feature.
+        log_noise: (1 + F + F,) intercept, weights of the standardised features and of their squares.
+        sigma: the same for the Gaussian's width in input pixels.
+    """
+
+    mean: Floats
+    deviation: Floats
+    log_noise: Floats
+    sigma: Floats
+
+    def design(self, features: Floats) -> Floats:
+        """Regressors (N, 1 + 2 F) of features (N, F), outliers cut at four standard deviations."""
+        standard = np.clip((features - self.mean) / self.deviation, -4, 4)
+        return np.concatenate([np.ones((len(features), 1)), standard, standard**2 - 1], axis=1)
+
+    def estimate(self, features: Floats) -> tuple[Floats, Floats]:
+        """Noise / spread and sigma of each row of features (N, F)."""
+        design = self.design(features)
+        return np.exp(design @ self.log_noise), design @ self.sigma
+
+
+NOISE_RATIO_FLOOR = 0.02
+"""Noise / spread below which noise does not matter; the estimator does not try to resolve it."""
+
+
+def fit_probe(features: Floats, noise_ratio: Floats, sigma: Floats, ridge: float = 10.0) -> Probe:
+    """Ridge regression of log noise and sigma on features.
+
+    Args:
+        features: (N, F).
+        noise_ratio: (N,) noise / spread.
+        sigma: (N,) input pixels.
+        ridge: weight of the penalty; the intercept is free.
+
+    Source: Hoerl and Kennard 1970, doi:10.1080/00401706.1970.10488634.
+    """
+    blank = Probe(features.mean(0), features.std(0) + 1e-9, np.zeros(0), np.zeros(0))
+    design = blank.design(features)
+    penalty = ridge * np.eye(design.shape[1])
+    penalty[0, 0] = 0.0
+    solve = np.linalg.solve(design.T @ design + penalty, design.T)
+    return Probe(blank.mean, blank.deviation, solve @ np.log(np.maximum(noise_ratio, NOISE_RATIO_FLOOR)), solve @ sigma)

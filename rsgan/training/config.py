@@ -26,7 +26,7 @@ class Source(Frozen):
         glob: pattern below the data root.
         exclude: patterns of files to leave out.
         bands: names of the file's bands to take, in the model's order; None finds them by description.
-        reflectance_scale: reflectance of one DN; None reads it from the file.
+        reflectance_scale: stored number that means reflectance 1; None reads it from the file.
         gsd_m: ground sampling distance, only where the file does not tell.
         place: name of the place where the file carries no coordinates; files of one place never fall into both splits.
         share: share of the training chips drawn from these files, relative to the other sources' shares.
@@ -176,7 +176,8 @@ class TrainConfig(Frozen):
             )
         if self.generator.scale != self.discriminator.scale:
             raise ValueError(
-                f"generator.scale is {self.generator.scale}, discriminator.scale {self.discriminator.scale}; they must be equal"
+                f"generator.scale is {self.generator.scale}, discriminator.scale {self.discriminator.scale}; "
+                "they must be equal"
             )
         if self.training.chip_size % self.generator.scale:
             raise ValueError(
@@ -189,7 +190,7 @@ def load_config(path: Path) -> TrainConfig:
     """Read and check a YAML file.
 
     Raises:
-        ConfigError: the file is missing, is no YAML mapping, or a key or value is wrong; the message has the key's path.
+        ConfigError: the file is missing, is no YAML mapping, or a setting is wrong; the message has the key's path.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -198,9 +199,14 @@ def load_config(path: Path) -> TrainConfig:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: holds {type(content).__name__}, expected a mapping of sections (task, model, data, ...).")
+        raise ConfigError(
+            f"{path}: holds {type(content).__name__}, expected a mapping of sections (task, model, data, ...)."
+        )
     try:
         return TrainConfig.model_validate(content)
     except ValidationError as error:
-        rows = [f"  {'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']} (found {e.get('input')!r:.60})" for e in error.errors()]
+        rows = [
+            f"  {'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']} (found {e.get('input')!r:.60})"
+            for e in error.errors()
+        ]
         raise ConfigError(f"{path}: {len(rows)} wrong setting(s):\n" + "\n".join(rows)) from error

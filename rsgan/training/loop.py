@@ -23,10 +23,11 @@ from rsgan.errors import ConfigError, RsganError
 from rsgan.model import State, save_model
 from rsgan.nn.discriminators import PatchDiscriminator
 from rsgan.nn.generators import ResidualGenerator
+from rsgan.training.batch import Pairs, collate
 from rsgan.training.checkpoint import load_checkpoint, save_checkpoint
 from rsgan.training.config import TrainConfig, Training
 from rsgan.training.games.paired import PairedGame
-from rsgan.training.pairs import PairDataset, Pairs, collate
+from rsgan.training.pairs import PairDataset
 from rsgan.training.tiles import load_tiles
 from rsgan.training.validation import Validation
 
@@ -117,7 +118,7 @@ class Trainer:
             raise RsganError(f"training stopped at samples_seen {self.samples_seen}: a loss is not finite ({values}).")
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = nn.utils.clip_grad_norm_(network.parameters(), clip)
         for group in optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate(self.samples_seen)
@@ -223,7 +224,7 @@ class Journal:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"event": event, "samples_seen": samples_seen, **values}) + "\n")
         for key, value in values.items():
-            self.board.add_scalar(f"{event}/{key}", value, samples_seen)  # type: ignore[no-untyped-call]
+            self.board.add_scalar(f"{event}/{key}", value, samples_seen)
 
 
 def batches(dataset: PairDataset, training: Training, start: int) -> Iterator[Pairs]:
@@ -260,7 +261,7 @@ def train(config: TrainConfig, run: Path, *, device: torch.device, resume: bool 
     validation = Validation(validation_tiles, config, device)
     run.mkdir(parents=True, exist_ok=True)
     (run / CONFIG).write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
-    journal = Journal(run / LOG, SummaryWriter(str(run / "tensorboard")))  # type: ignore[no-untyped-call]
+    journal = Journal(run / LOG, SummaryWriter(str(run / "tensorboard")))
     last, started = trainer.samples_seen, time.monotonic()
     for pairs in batches(dataset, config.training, trainer.samples_seen):
         values = trainer.update(pairs.to(device))
@@ -283,7 +284,7 @@ def train(config: TrainConfig, run: Path, *, device: torch.device, resume: bool 
             save_checkpoint(run / CHECKPOINT, trainer.state())
     save_checkpoint(run / CHECKPOINT, trainer.state())
     trainer.save(run / MODEL)
-    journal.board.close()  # type: ignore[no-untyped-call]
+    journal.board.close()
 
 
 def _due(training: Training, seen: int, step: int) -> dict[str, bool]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from rsgan.errors import ConfigError
 from rsgan.sensors.optical import Jitter, observe
 from rsgan.sensors.procedural import draw_scene
 from rsgan.sensors.statistics import band_scaling
+from rsgan.training.batch import Pairs
 from rsgan.training.config import TrainConfig
 from rsgan.training.tiles import Tile
 
@@ -24,44 +22,18 @@ LOG_SPREAD_JITTER = 0.2
 LOG_GAIN_JITTER = 0.1
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """A batch in reflectance, with the scaling that links it to network units.
-
-    Attributes:
-        reference: (N, C, scale h, scale w).
-        observed: (N, C, h, w).
-        sigma: (N, C) Gaussian width in input pixels.
-        noise: (N, C) reflectance.
-        centre: (N, C) reflectance.
-        spread: (N, C) reflectance.
-    """
-
-    reference: Tensor
-    observed: Tensor
-    sigma: Tensor
-    noise: Tensor
-    centre: Tensor
-    spread: Tensor
-
-    def to(self, device: torch.device) -> Pairs:
-        """The same batch on another device."""
-        return Pairs(*(t.to(device) for t in vars(self).values()))
-
-
-def collate(samples: list[Pairs]) -> Pairs:
-    """Join samples of one chip each."""
-    return Pairs(*(torch.cat(parts) for parts in zip(*(vars(s).values() for s in samples), strict=True)))
-
-
 def simulate(reference: NDArray[np.float32], scale: int, jitter: Jitter, rng: torch.Generator) -> Pairs:
     """Observe one reference chip (C, H, W) and measure the scaling on what was observed."""
     truth = torch.from_numpy(reference)[None]
     seen = observe(truth, scale, jitter, rng)
     scaling = band_scaling(seen.observed[0].numpy())
-    to_tensor = lambda values: torch.from_numpy(values.astype(np.float32))[None]  # noqa: E731
-    spread = to_tensor(scaling.spread) * torch.exp(LOG_SPREAD_JITTER * torch.randn(1, len(reference), generator=rng))
-    return Pairs(truth, seen.observed, seen.sigma, seen.noise, to_tensor(scaling.centre), spread)
+    spread = _row(scaling.spread) * torch.exp(LOG_SPREAD_JITTER * torch.randn(1, len(reference), generator=rng))
+    return Pairs(truth, seen.observed, seen.sigma, seen.noise, _row(scaling.centre), spread)
+
+
+def _row(values: NDArray[np.floating]) -> torch.Tensor:
+    """(C,) numbers as a (1, C) float32 tensor."""
+    return torch.from_numpy(values.astype(np.float32))[None]
 
 
 class PairDataset(Dataset[Pairs]):

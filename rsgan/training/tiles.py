@@ -42,7 +42,14 @@ def read_tile(path: Path, source: Source, bands: tuple[str, ...]) -> Tile:
         [path], wanted=bands, bands=source.bands, reflectance_scale=source.reflectance_scale, gsd_m=source.gsd_m
     ) as scene:
         chip = scene.read(scene.grid.window)
-        return Tile(path, chip.values, chip.valid.all(0), source.place, scene.grid.lonlat_bounds(), float(chip.valid[0].size))
+        return Tile(
+            path,
+            chip.values,
+            np.all(chip.valid, axis=0),
+            source.place,
+            scene.grid.lonlat_bounds(),
+            float(chip.valid[0].size),
+        )
 
 
 def find_files(root: Path, source: Source) -> list[Path]:
@@ -55,7 +62,8 @@ def find_files(root: Path, source: Source) -> list[Path]:
     found = sorted(path for path in root.glob(source.glob) if path not in left_out)
     if not found:
         raise ConfigError(
-            f"data: no file matches '{source.glob}' below '{root}'. Name the folder of the tiles with --data, or mend the pattern."
+            f"data: no file matches '{source.glob}' below '{root}'. "
+            "Name the folder of the tiles with --data, or mend the pattern."
         )
     return found
 

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rsgan.filters.back_projection import back_projection
+from rsgan.metrics.fidelity import psnr
 from rsgan.nn.generators.residual import ResidualGenerator, SensorState
-from rsgan.sensors.optical import consistency_step, degrade, upsample
+from rsgan.sensors.optical import degrade, upsample
 from rsgan.sensors.statistics import band_scaling
 from rsgan.training.config import TrainConfig
 from rsgan.training.tiles import Tile
@@ -22,18 +24,10 @@ PROTOCOLS = {"P40": (0.40, 0.0), "P50": (0.50, 0.0), "P40n": (0.40, 0.001)}
 """Name -> (sigma in input pixels, noise in reflectance)."""
 
 
-def back_projection(observed: Tensor, sigma: Tensor, scale: int, steps: int) -> Tensor:
-    """Bicubic followed by full consistency steps: the learning-free baseline."""
-    enhanced = upsample(observed, scale)
-    for _ in range(steps):
-        enhanced = consistency_step(enhanced, observed, sigma, scale, 1.0)
-    return enhanced
-
-
-def psnr(enhanced: Tensor, reference: Tensor) -> float:
-    """PSNR in dB, data range 1, border left out."""
-    error = (enhanced - reference)[..., BORDER:-BORDER, BORDER:-BORDER]
-    return float(-10 * torch.log10(error.square().mean()))
+def inner_psnr(enhanced: Tensor, reference: Tensor) -> float:
+    """PSNR in dB of (1, C, H, W) reflectance, data range 1, border left out."""
+    first, second = (t[0, :, BORDER:-BORDER, BORDER:-BORDER].cpu().numpy() for t in (enhanced, reference))
+    return psnr(first, second, data_range=1.0).pooled
 
 
 class Validation:
@@ -69,7 +63,8 @@ class Validation:
             torch.from_numpy(a).to(observed)[None, :, None, None] for a in (scaling.centre, scaling.spread)
         )
         sensor = SensorState(sigma, noise / spread[..., 0, 0])
-        return generator((observed - centre) / spread, sensor) * spread + centre
+        enhanced: Tensor = generator((observed - centre) / spread, sensor)
+        return enhanced * spread + centre
 
     def measure(self, generator: torch.nn.Module) -> dict[str, float]:
         """Mean gain in PSNR over the best of bicubic and 5 back-projection steps, and the share of tiles above it."""
@@ -82,8 +77,8 @@ class Validation:
             for index, reference in enumerate(self.references):
                 observed, sigma, noise = self.observe(reference, index, protocol)
                 enhanced = self.enhance(generator, observed, sigma, noise)
-                baselines = [psnr(back_projection(observed, sigma, self.scale, n), reference) for n in (0, 5)]
-                gains.append(psnr(enhanced, reference) - max(baselines))
+                baselines = [inner_psnr(back_projection(observed, sigma, self.scale, n), reference) for n in (0, 5)]
+                gains.append(inner_psnr(enhanced, reference) - max(baselines))
                 residual = degrade(enhanced, sigma, self.scale) - observed
                 ratios.append(float(residual.square().mean().sqrt() / max(noise, 1e-4)))
             figures |= {

@@ -13,8 +13,8 @@ from rsgan.nn.losses import charbonnier_loss, consistency_loss, index_loss, spec
 from rsgan.nn.objectives import discriminator_loss, generator_loss
 from rsgan.nn.regularizers import r1_penalty
 from rsgan.sensors.optical import degrade
+from rsgan.training.batch import Pairs
 from rsgan.training.config import Losses
-from rsgan.training.pairs import Pairs
 
 
 @dataclass(frozen=True)
@@ -103,4 +103,6 @@ class PairedGame:
 
     def _autocast(self, pairs: Pairs) -> torch.autocast:
         enabled = self.precision != torch.float32
-        return torch.autocast(pairs.observed.device.type, dtype=self.precision if enabled else torch.bfloat16, enabled=enabled)
+        return torch.autocast(
+            pairs.observed.device.type, dtype=self.precision if enabled else torch.bfloat16, enabled=enabled
+        )

@@ -1,0 +1,42 @@
+"""Command line: parse, call one function, print. Heavy modules are imported inside the verbs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+VERBS = {"superres": "Sharpen a multispectral raster.", "train": "Train a model on your own tiles.",
+         "models": "List the models at hand.", "card": "Print a model's card."}  # fmt: skip
+
+
+class LazyGroup(click.Group):
+    """Knows its verbs by name; imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Verbs in the order of the work."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb's command, from rsgan.cli.<verb>."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"rsgan.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line per verb without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="rsgan")
+def main() -> None:
+    r"""Make satellite rasters better, and say how far the result can be trusted.
+
+    \b
+    Examples:
+      rsgan superres scene.tif -o sharper.tif --preview look.png
+      rsgan card s2-rgbn-x2
+    """

@@ -1,0 +1,42 @@
+"""rsgan card."""
+
+from __future__ import annotations
+
+import click
+
+from rsgan.cli.options import friendly_errors
+
+
+@click.command(name="card", short_help="Print a model's card.")
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="The whole card as JSON.")
+def command(model: str, as_json: bool) -> None:
+    r"""Print what MODEL (a name or a .safetensors file) is, its training data, held-out figures and limits.
+
+    \b
+    Examples:
+      rsgan card s2-rgbn-x2
+      rsgan card s2-rgbn-x4 --json
+    """
+    with friendly_errors():
+        from rsgan.model import find_model, read_card
+
+        card = read_card(find_model(model))
+        if as_json:
+            click.echo(card.model_dump_json(indent=2))
+            return
+        click.echo(f"{card.name}: {card.task}, licence {card.licence}")
+        click.echo(f"bands: {' '.join(card.bands)} ({card.sensor})")
+        click.echo(f"gsd: {card.gsd_m:g} m in, {card.gsd_m / card.scale:g} m out (scale {card.scale})")
+        click.echo(
+            f"default sharpness: {card.sharpness:g}; objective: {card.objective}; {card.samples_seen} training chips"
+        )
+        for title, rows in (("trained on", card.training_data), ("limits", card.limits)):
+            click.echo(f"{title}:")
+            for row in rows:
+                click.echo(f"  - {row}")
+        click.echo("held-out figures (ours, best learning-free baseline, spread of the difference over tiles):")
+        for figure in card.metrics:
+            click.echo(
+                f"  - {figure.protocol} {figure.what}: {figure.ours:.3f}, {figure.baseline:.3f}, {figure.spread:.3f}"
+            )

@@ -1,0 +1,90 @@
+"""What the verbs share: exit status, talk on stderr, progress, parsing of lists."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import click
+
+from rsgan.errors import RsganError
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+@contextmanager
+def friendly_errors() -> Iterator[None]:
+    """Turn errors of ours into one message on stderr and exit status 1; Ctrl-C into 130."""
+    try:
+        yield
+    except RsganError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("Interrupted; no output was left behind.", err=True)
+        sys.exit(130)
+
+
+def talk(lines: Iterable[str], *, quiet: bool) -> None:
+    """Print sentences on stderr unless told to be quiet."""
+    if not quiet:
+        for line in lines:
+            click.echo(line, err=True)
+
+
+@contextmanager
+def progress_bar(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr with time left; gives a function (done, total)."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def numbers(
+    count: int, kind: type[int] | type[float]
+) -> Callable[[click.Context, click.Parameter, str | None], object]:
+    """Callback for an option of `count` comma-separated numbers."""
+
+    def parse(_: click.Context, parameter: click.Parameter, text: str | None) -> object:
+        if text is None:
+            return None
+        try:
+            values = tuple(kind(part) for part in text.split(","))
+        except ValueError:
+            values = ()
+        if len(values) != count:
+            raise click.BadParameter(f"expected {count} comma-separated numbers, found '{text}'", param=parameter)
+        return values
+
+    return parse
+
+
+def names(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+    """Callback for an option of comma-separated names."""
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def verbosity(command: Command) -> Command:
+    """Add -q and -v."""
+    command = click.option("-v", "--verbose", is_flag=True, help="Say more: device, statistics, windows.")(command)
+    return click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")(command)

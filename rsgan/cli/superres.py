@@ -1,0 +1,118 @@
+"""rsgan superres."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rsgan.cli.options import friendly_errors, names, numbers, progress_bar, talk, verbosity
+
+
+@click.command(name="superres", short_help="Sharpen a multispectral raster.")
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), help="GeoTIFF to write  [default: INPUT_x2.tif beside the input]"
+)
+@click.option(
+    "--model", help="Name of a model in the package, or a .safetensors file  [default: by bands, gsd and --scale]"
+)
+@click.option("--scale", type=int, help="Output pixels per input pixel: 2 or 4  [default: the model's]")
+@click.option(
+    "--sharpness", type=float, help="0 faithful .. 1 adversarial (sharper, invents detail)  [default: the model's]"
+)
+@click.option(
+    "--bands", callback=names, help="Bands to take, in the model's order: names or numbers from 1, 'B02,B03,B04,B08'."
+)
+@click.option(
+    "--reflectance-scale", type=float, help="Stored number that means reflectance 1  [default: from the file]"
+)
+@click.option("--gsd", type=float, help="Metres per pixel, where the file does not say.")
+@click.option("--window", type=int, default=512, show_default=True, help="Side of the windows, input pixels.")
+@click.option("--batch", type=int, default=1, show_default=True, help="Windows per call of the network.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Inside the network.",
+)
+@click.option("--bbox", callback=numbers(4, float), metavar="L,B,R,T", help="Part of the scene, in its coordinates.")
+@click.option("--crop", callback=numbers(4, int), metavar="COL,ROW,W,H", help="Part of the scene, in input pixels.")
+@click.option(
+    "--consistency",
+    type=click.Choice(["on", "off"]),
+    default="on",
+    show_default=True,
+    help="Closing steps with the sensor model.",
+)
+@click.option("--noise", type=float, help="Noise standard deviation, reflectance  [default: estimated once per scene]")
+@click.option(
+    "--psf-sigma", type=float, help="Gaussian width of the point spread function, input pixels  [default: estimated]"
+)
+@click.option("--preview", type=click.Path(path_type=Path), help="PNG with input, bicubic and enhanced side by side.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done: model, windows, memory, size, time.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+@verbosity
+def command(
+    inputs: tuple[Path, ...],
+    preview: Path | None,
+    dry_run: bool,
+    quiet: bool,
+    verbose: bool,
+    **settings: Any,  # noqa: ANN401 - click's options
+) -> None:
+    r"""Sharpen a multispectral raster: GeoTIFF, COG, VRT or JPEG 2000 in, GeoTIFF out.
+
+    INPUT is one raster with all bands, or one raster per band. Georeferencing, nodata, data type, band names and
+    radiometry are kept. Detail finer than the input's pixels is estimated, not observed.
+
+    \b
+    Examples:
+      rsgan superres scene.tif -o sharper.tif --preview look.png
+      rsgan superres B02.tif B03.tif B04.tif B08.tif --scale 4 -o sharper.tif
+    """
+    with friendly_errors():
+        from rsgan.enhance.superres import Options, prepare
+
+        keys = (
+            "sharpness",
+            "window",
+            "batch",
+            "device",
+            "precision",
+            "bbox",
+            "crop",
+            "noise",
+            "psf_sigma",
+            "overwrite",
+        )
+        options = Options(consistency=settings["consistency"] == "on", **{key: settings[key] for key in keys})
+        job = prepare(
+            inputs, settings["out"], model=settings["model"], scale=settings["scale"], bands=settings["bands"],
+            reflectance_scale=settings["reflectance_scale"], gsd_m=settings["gsd"], options=options,
+        )  # fmt: skip
+        with job.scene:
+            talk((f"note: {note}" for note in job.notes), quiet=quiet)
+            talk(job.lines(), quiet=quiet)
+            if dry_run:
+                talk([*job.estimate_lines(), "dry run: nothing was written"], quiet=quiet)
+                return
+            with progress_bar("enhancing", quiet=quiet) as progress:
+                result = job.run(progress)
+            talk(result.lines(), quiet=quiet)
+            if verbose:
+                sigma = " ".join(f"{value:.3f}" for value in result.statistics.sigma)
+                talk([f"point spread function: sigma {sigma} input pixels; {result.statistics.source}"], quiet=quiet)
+            if preview is not None:
+                job.preview(preview)
+                talk([f"wrote {preview}"], quiet=quiet)
+        click.echo(str(result.path))

@@ -1,0 +1,50 @@
+"""rsgan train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rsgan.cli.options import friendly_errors, progress_bar, talk, verbosity
+
+
+@click.command(name="train", short_help="Train a model on your own tiles.")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the tiles; overrides data.root of the config.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run  [default: runs/NAME]")
+@click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute.",
+)
+@verbosity
+def command(
+    config: Path, data: Path | None, out: Path | None, resume: bool, device: str, quiet: bool, verbose: bool
+) -> None:
+    r"""Train as CONFIG (a YAML file) says: writes log, panels, checkpoint and model.safetensors into the run folder.
+
+    \b
+    Examples:
+      rsgan train configs/smoke_cpu.yaml --out runs/smoke
+      rsgan train configs/superres_s2_rgbn_x2.yaml --data tiles/ --out runs/x2 --resume
+    """
+    with friendly_errors():
+        from rsgan.model import choose_device
+        from rsgan.training.config import load_config
+        from rsgan.training.loop import MODEL, train
+
+        settings = load_config(config)
+        if data is not None:
+            settings = settings.model_copy(update={"data": settings.data.model_copy(update={"root": data})})
+        run = out or Path("runs") / settings.model.name
+        total = settings.training.faithful_samples + settings.training.adversarial_samples
+        with progress_bar("chips", quiet=quiet or verbose) as progress:
+            for values in train(settings, run, device=choose_device(device), resume=resume):  # type: ignore[arg-type]
+                progress(int(values["samples_seen"]), total)
+                if verbose or any(key.startswith("gain_db") for key in values):
+                    talk(["  ".join(f"{key} {value:.5g}" for key, value in values.items())], quiet=quiet)
+        click.echo(str(run / MODEL))

@@ -1,0 +1,1 @@
+"""Raster in, better raster out: the data way."""

@@ -1,0 +1,538 @@
+"""Super-resolution: a multispectral raster in, a sharper one of the same radiometry out."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rsgan.card import ModelCard
+from rsgan.enhance.statistics import SceneStatistics, scene_statistics
+from rsgan.enhance.walk import Floats, Progress, walk
+from rsgan.errors import GridError, ModelError, RsganError, RsganWarning
+from rsgan.geo import FILL_REACH, Grid, RasterWriter, Scene, WindowPlan, check_output, plan
+from rsgan.model import Device, Model, choose_device, find_model, open_model, read_card, zoo_names
+from rsgan.nn.generators import ResidualGenerator
+from rsgan.nn.generators.residual import SensorState
+from rsgan.report.panels import Panel, save_panels
+from rsgan.sensors.optical import degrade, upsample
+
+Precision = Literal["float32", "bfloat16"]
+SMALLEST_WINDOW = 64
+GSD_TOLERANCE = 0.3
+"""Relative departure from the model's gsd from which the user is told."""
+PREVIEW_SIDE = 128
+"""Side of the part of the scene that a preview shows, input pixels."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to enhance, apart from what and with which model.
+
+    Attributes:
+        sharpness: 0 (faithful) .. 1 (adversarial); None takes the model's default.
+        window: side of the windows, input pixels.
+        batch: windows per call of the network.
+        device: where to compute.
+        precision: inside the network.
+        bbox: (left, bottom, right, top) in the scene's coordinates; None takes the whole scene.
+        crop: (column, row, width, height) in input pixels; None takes the whole scene.
+        consistency: whether the closing consistency steps run.
+        noise: noise standard deviation in reflectance; None estimates it.
+        psf_sigma: Gaussian width of the point spread function in input pixels; None estimates it.
+        overwrite: whether an existing output is replaced.
+        cog: whether the output is a cloud-optimised GeoTIFF.
+    """
+
+    sharpness: float | None = None
+    window: int = 512
+    batch: int = 1
+    device: Device = "auto"
+    precision: Precision = "float32"
+    bbox: tuple[float, float, float, float] | None = None
+    crop: tuple[int, int, int, int] | None = None
+    consistency: bool = True
+    noise: float | None = None
+    psf_sigma: float | None = None
+    overwrite: bool = False
+    cog: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            RsganError: naming the flag.
+        """
+        if self.window < SMALLEST_WINDOW:
+            raise RsganError(f"--window {self.window} is too small; give at least {SMALLEST_WINDOW} input pixels.")
+        if self.batch < 1:
+            raise RsganError(f"--batch {self.batch}: give at least 1.")
+        if self.bbox is not None and self.crop is not None:
+            raise RsganError("--bbox and --crop both choose a part of the scene; give one of them.")
+        if self.noise is not None and not 0 <= self.noise < 1:
+            raise RsganError(f"--noise {self.noise}: expected a reflectance, 0 up to 1 (0.001 is 10 DN of Sentinel-2).")
+        if self.psf_sigma is not None and not 0 <= self.psf_sigma <= 0.6:
+            raise RsganError(f"--psf-sigma {self.psf_sigma}: expected 0 .. 0.6 input pixels (Sentinel-2: about 0.4).")
+
+
+def choose_model(scale: int | None) -> tuple[Path, str]:
+    """Model file for a scale, from the package, and why it was chosen.
+
+    Raises:
+        ModelError: no model of that scale.
+    """
+    cards = {path: read_card(path) for path in map(find_model, zoo_names())}
+    fitting = {path: card for path, card in cards.items() if card.task == "superres" and scale in (None, card.scale)}
+    if not fitting:
+        known = sorted({card.scale for card in cards.values() if card.task == "superres"})
+        raise ModelError(
+            f"--scale {scale}: no such model; there are models for {', '.join(map(str, known)) or 'none'}."
+        )
+    path = min(fitting, key=lambda p: (fitting[p].scale, p.name))
+    card = fitting[path]
+    asked = (
+        f"--scale {scale}" if scale is not None else "the smallest scale, which invents least (--scale 4 goes further)"
+    )
+    return path, f"bands {' '.join(card.bands)} at {card.gsd_m:g} m; {asked}"
+
+
+@dataclass
+class SceneEnhancer:
+    """A generator bound to one scene: reflectance in, reflectance out, and the measured consistency.
+
+    Attributes:
+        generator: the network.
+        statistics: of the scene.
+        device: where to compute.
+        precision: inside the network.
+        consistency: whether the closing steps run.
+        squares: sum of squared residuals of degrade(enhanced) - observed per band, so far.
+        count: number of residuals per band, so far.
+    """
+
+    generator: ResidualGenerator
+    statistics: SceneStatistics
+    device: torch.device
+    precision: Precision = "float32"
+    consistency: bool = True
+    squares: NDArray[np.float64] = field(init=False)
+    count: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Move the network to its device."""
+        bands = len(self.statistics.noise)
+        self.squares, self.count = np.zeros(bands), np.zeros(bands, dtype=np.int64)
+        self.generator = self.generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def scale(self) -> int:
+        """Output pixels per input pixel."""
+        return self.generator.config.scale
+
+    @property
+    def halo(self) -> int:
+        """Input pixels of context."""
+        return self.generator.receptive_field
+
+    @torch.inference_mode()
+    def __call__(self, observed: Floats, inner: tuple[slice, slice], valid: NDArray[np.bool_]) -> Floats:
+        """Enhance (N, C, h, w) reflectance and add to the consistency figure over the inner, valid pixels."""
+        scaling, count = self.statistics.scaling, len(observed)
+        seen = torch.from_numpy(scaling.to_network(observed)).to(self.device, memory_format=torch.channels_last)
+        spread = torch.from_numpy(scaling.spread).float()
+        sigma = torch.from_numpy(self.statistics.sigma).float().expand(count, -1).to(self.device)
+        noise = (torch.from_numpy(self.statistics.noise).float() / spread).expand(count, -1).to(self.device)
+        reduced = self.precision != "float32"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced):
+            enhanced = self.generator(seen, SensorState(sigma, noise), consistency=self.consistency)
+        residual = (degrade(enhanced, sigma, self.scale) - seen).cpu().numpy()[:, :, inner[0], inner[1]]
+        usable = valid[:, :, inner[0], inner[1]]
+        squares = np.square(np.where(usable, residual, 0), dtype=np.float64)
+        self.squares += squares.sum((0, 2, 3)) * scaling.spread**2
+        self.count += usable.sum((0, 2, 3))
+        return scaling.to_reflectance(enhanced.cpu().numpy().astype(np.float64)).astype(np.float32)
+
+    @property
+    def residual_rms(self) -> NDArray[np.float64]:
+        """RMS of degrade(enhanced) - observed per band, reflectance."""
+        return np.sqrt(self.squares / np.maximum(self.count, 1))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was done.
+
+    Attributes:
+        path: the raster that was written.
+        residual_rms: RMS of degrade(enhanced) - observed per band, reflectance.
+        statistics: what was decided about the scene.
+        seconds: wall time.
+    """
+
+    path: Path
+    residual_rms: NDArray[np.float64]
+    statistics: SceneStatistics
+    seconds: float
+
+    def lines(self) -> list[str]:
+        """The result in words."""
+        rms = " ".join(f"{value:.5f}" for value in self.residual_rms)
+        noise = " ".join(f"{value:.5f}" for value in self.statistics.noise)
+        return [
+            f"wrote {self.path} in {self.seconds:.1f} s",
+            f"consistency: degrade(enhanced) - observed has RMS {rms} reflectance per band (noise {noise})",
+        ]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One scene, one model, one output, ready to run.
+
+    Attributes:
+        scene: open scene.
+        model: open model.
+        reason: why this model.
+        out: raster to write.
+        options: how.
+        windows: what is read and kept, origins in the scene.
+        grid: of the output.
+    """
+
+    scene: Scene
+    model: Model
+    reason: str
+    out: Path
+    options: Options
+    windows: tuple[WindowPlan, ...]
+    grid: Grid
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user must be told before the work."""
+        card, gsd = self.model.card, self.scene.gsd_m
+        notes = list(self.scene.notes)
+        if gsd is not None and abs(gsd[0] / card.gsd_m - 1) > GSD_TOLERANCE:
+            notes.append(
+                f"the scene has {gsd[0]:.3g} m pixels; {card.name} was trained for {card.gsd_m:g} m. "
+                "It runs, but its held-out figures do not speak for this scene."
+            )
+        return tuple(notes)
+
+    def lines(self) -> list[str]:
+        """The plan in words."""
+        card, scale = self.model.card, self.model.card.scale
+        sharpness = card.sharpness if self.options.sharpness is None else self.options.sharpness
+        gsd = self.scene.gsd_m
+        fine = "" if gsd is None else f", {gsd[0]:.4g} m -> {gsd[0] / scale:.4g} m"
+        return [
+            f"model: {card.name}, sharpness {sharpness:g} ({self.reason})",
+            f"bands: {' '.join(card.bands)} ({self.scene.band_choice.reason})",
+            f"radiometry: {self.scene.radiometry.source}",
+            f"output: {self.out}, {self.grid.width} x {self.grid.height} x {len(card.bands)} {self.scene.dtype}{fine}",
+            f"windows: {len(self.windows)} of {self.options.window} input pixels, batch {self.options.batch}",
+        ]
+
+    def estimate_lines(self) -> list[str]:
+        """Memory, size and time of the run; the time is measured on a small window."""
+        card, scale, options = self.model.card, self.model.card.scale, self.options
+        side = min(options.window, max(self.scene.grid.shape)) + 2 * self._halo
+        features = side**2 * max(4 * card.generator.channels, 12 * card.generator.bands * scale**2) * 4 * options.batch
+        band_rows = min(options.window, self.scene.grid.height) * scale * self.grid.width
+        row_band = 2 * band_rows * len(card.bands) * np.dtype(self.scene.dtype).itemsize
+        size = self.grid.width * self.grid.height * len(card.bands) * np.dtype(self.scene.dtype).itemsize
+        pixels = sum(w.read.width * w.read.height for w in self.windows)
+        return [
+            f"memory: about {(features + row_band) / 2**30 + 0.5:.1f} GiB",
+            f"file: at most {size / 2**20:.0f} MiB before compression",
+            f"time: about {pixels * self._seconds_per_pixel():.0f} s on {choose_device(options.device)}",
+        ]
+
+    @property
+    def _halo(self) -> int:
+        return ResidualGenerator(self.model.card.generator).receptive_field + FILL_REACH
+
+    def _seconds_per_pixel(self, side: int = 128) -> float:
+        enhancer = self._enhancer(scene_statistics(self.scene, self.model.card, noise=0.0, sigma=0.4))
+        chip = np.zeros((1, len(self.model.card.bands), side, side), np.float32)
+        inner, valid = (slice(0, side), slice(0, side)), np.ones(chip.shape, bool)
+        enhancer(chip, inner, valid)
+        started = time.perf_counter()
+        enhancer(chip, inner, valid)
+        return (time.perf_counter() - started) / side**2
+
+    def _enhancer(self, statistics: SceneStatistics) -> SceneEnhancer:
+        options = self.options
+        return SceneEnhancer(
+            self.model.generator(options.sharpness),
+            statistics,
+            choose_device(options.device),
+            options.precision,
+            options.consistency,
+        )
+
+    def run(self, progress: Progress | None = None) -> Result:
+        """Do it.
+
+        Raises:
+            RsganError: the scene cannot be read, or the output not written; no output is left then.
+        """
+        started = time.perf_counter()
+        statistics = scene_statistics(
+            self.scene, self.model.card, noise=self.options.noise, sigma=self.options.psf_sigma
+        )
+        enhancer = self._enhancer(statistics)
+        with self._writer() as writer:
+            walk(
+                self.scene,
+                enhancer,
+                writer,
+                windows=self.windows,
+                background=statistics.scaling.centre,
+                batch=self.options.batch,
+                progress=progress,
+            )
+            writer.update_tags(**self._tags(enhancer))
+        return Result(self.out, enhancer.residual_rms, statistics, time.perf_counter() - started)
+
+    def _writer(self) -> RasterWriter:
+        scene = self.scene
+        return RasterWriter(
+            self.out,
+            grid=self.grid,
+            count=len(scene.bands),
+            dtype=scene.dtype,
+            nodata=scene.output_nodata,
+            descriptions=[said or name for said, name in zip(scene.descriptions, scene.bands, strict=True)],
+            colorinterp=scene.colorinterp,
+            scales=scene.stated.scales,
+            offsets=scene.stated.offsets,
+            units=scene.stated.units,
+            tags={
+                key: value
+                for key, value in scene.tags.items()
+                if not key.startswith(("AREA_OR_", "OVR_", "STATISTICS_"))
+            },
+            overwrite=self.options.overwrite,
+            cog=self.options.cog,
+        )
+
+    def _tags(self, enhancer: SceneEnhancer) -> dict[str, str]:
+        card, options, statistics = self.model.card, self.options, enhancer.statistics
+        sharpness = card.sharpness if options.sharpness is None else options.sharpness
+        return {
+            "RSGAN_MODEL": card.name,
+            "RSGAN_MODEL_SHA256": self.model.sha256,
+            "RSGAN_VERSION": version("rsgan"),
+            "RSGAN_SCALE": str(card.scale),
+            "RSGAN_SHARPNESS": f"{sharpness:g}",
+            "RSGAN_CONSISTENCY": "on" if options.consistency else "off",
+            "RSGAN_CONSISTENCY_RMS": _rounded(enhancer.residual_rms),
+            "RSGAN_NOISE": _rounded(statistics.noise),
+            "RSGAN_PSF_SIGMA": _rounded(statistics.sigma),
+            "RSGAN_STATISTICS": statistics.source,
+            "RSGAN_NOTE": f"detail finer than the input pixels is synthesised by {card.name}, not observed",
+        }
+
+    def preview(self, path: Path) -> None:
+        """Input, bicubic and enhanced of the middle of the output side by side, as PNG."""
+        first, last = self.windows[0].keep, self.windows[-1].keep
+        stop_row, stop_column = last.row_off + last.height, last.col_off + last.width
+        height, width = (
+            min(PREVIEW_SIDE, stop - start) for stop, start in ((stop_row, first.row_off), (stop_column, first.col_off))
+        )
+        row, column = (first.row_off + stop_row - height) // 2, (first.col_off + stop_column - width) // 2
+        window = type(first)(column, row, width, height)
+        seen = self.scene.read(window).values
+        scale = self.model.card.scale
+        with Scene.open(
+            [self.out], wanted=self.scene.bands, reflectance_scale=self._stored_per_reflectance()
+        ) as result:
+            place = type(first)(*((v * scale) for v in (column - first.col_off, row - first.row_off, width, height)))
+            enhanced = result.read(place).values
+        bicubic = upsample(torch.from_numpy(seen)[None], scale)[0].numpy()
+        nearest = np.repeat(np.repeat(seen, scale, axis=1), scale, axis=2)
+        save_panels(
+            path,
+            [Panel("input", nearest), Panel("bicubic", bicubic), Panel(self.model.card.name, enhanced)],
+            _rgb(self.scene),
+        )
+
+    def _stored_per_reflectance(self) -> float:
+        return 1 / self.scene.radiometry.scale[0]
+
+
+def _rounded(values: NDArray[np.floating]) -> str:
+    """A JSON list of four significant digits each."""
+    return json.dumps([float(f"{value:.4g}") for value in values])
+
+
+def _rgb(scene: Scene) -> tuple[int, int, int]:
+    """Channels to show as red, green, blue."""
+    names = {"B04": 0, "B03": 1, "B02": 2}
+    if all(name in scene.bands for name in names):
+        return scene.bands.index("B04"), scene.bands.index("B03"), scene.bands.index("B02")
+    last = len(scene.bands) - 1
+    return min(2, last), min(1, last), 0
+
+
+def default_output(first: Path, scale: int) -> Path:
+    """`scene_x2.tif` beside the first input."""
+    return first.with_name(f"{first.stem}_x{scale}.tif")
+
+
+def _chosen_window(scene: Scene, options: Options) -> tuple[int, int, int, int]:
+    """(column, row, width, height) of the part of the scene that is wanted."""
+    if options.bbox is not None:
+        window = scene.grid.window_of_bounds(options.bbox)
+        return window.col_off, window.row_off, window.width, window.height
+    height, width = scene.grid.shape
+    if options.crop is None:
+        return 0, 0, width, height
+    column, row, wide, high = options.crop
+    if column < 0 or row < 0 or wide < 1 or high < 1 or column + wide > width or row + high > height:
+        raise GridError(
+            f"--crop {column},{row},{wide},{high} (column,row,width,height) does not lie inside {scene.name}, "
+            f"which has {width} x {height} pixels."
+        )
+    return column, row, wide, high
+
+
+def _plan(scene: Scene, part: tuple[int, int, int, int], size: int, halo: int) -> tuple[WindowPlan, ...]:
+    """Windows over a part of the scene; the halo may reach beyond the part, so its border is like any other place."""
+    column, row, width, height = part
+    windows = []
+    for window in plan((height, width), size):
+        top, left = row + window.keep.row_off, column + window.keep.col_off
+        bottom, right = top + window.keep.height, left + window.keep.width
+        read_top, read_left = max(top - halo, 0), max(left - halo, 0)
+        read_bottom, read_right = min(bottom + halo, scene.grid.height), min(right + halo, scene.grid.width)
+        kind = type(window.keep)
+        windows.append(
+            WindowPlan(
+                read=kind(read_left, read_top, read_right - read_left, read_bottom - read_top),
+                keep=kind(left, top, right - left, bottom - top),
+                inner=(slice(top - read_top, bottom - read_top), slice(left - read_left, right - read_left)),
+            )
+        )
+    return tuple(windows)
+
+
+def prepare(
+    sources: Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    model: str | Path | None = None,
+    scale: int | None = None,
+    bands: tuple[str, ...] | None = None,
+    reflectance_scale: float | None = None,
+    gsd_m: float | None = None,
+    options: Options | None = None,
+) -> Job:
+    """Open the scene and the model, check that they fit and that the output can be written; computes nothing.
+
+    Args:
+        sources: one raster of several bands, or several single-band rasters on one grid.
+        out: raster to write; None puts `<stem>_x<scale>.tif` beside the first source.
+        model: zoo name or path of a model; None chooses one.
+        scale: output pixels per input pixel; None takes the model's.
+        bands: names or 1-based numbers of the bands to take, in the model's order.
+        reflectance_scale: stored number that means reflectance 1.
+        gsd_m: metres per pixel where the files do not say.
+        options: how to enhance.
+
+    Raises:
+        RsganError: one of its children says which file or flag is wrong, and the way out.
+    """
+    options = options or Options()
+    path, reason = choose_model(scale) if model is None else (find_model(model), "--model")
+    opened = open_model(path)
+    card: ModelCard = opened.card
+    if scale not in (None, card.scale):
+        raise ModelError(
+            f"--scale {scale}: model {card.name} has scale {card.scale}. Leave --scale out or choose another model."
+        )
+    opened.generator(options.sharpness)
+    choose_device(options.device)
+    target = Path(out) if out is not None else default_output(Path(sources[0]), card.scale)
+    check_output(target, overwrite=options.overwrite)
+    scene = Scene.open(
+        sources,
+        wanted=card.bands,
+        bands=bands,
+        reflectance_scale=reflectance_scale,
+        gsd_m=gsd_m,
+        sensor_name=card.sensor,
+    )
+    try:
+        part = _chosen_window(scene, options)
+        halo = ResidualGenerator(card.generator).receptive_field + FILL_REACH
+        windows = _plan(scene, part, options.window, halo)
+        kind = type(windows[0].keep)
+        grid = scene.grid.crop(kind(*part)).refine(card.scale)
+        return Job(scene, opened, reason, target, options, windows, grid)
+    except BaseException:
+        scene.close()
+        raise
+
+
+def superres(
+    source: str | Path | Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    model: str | Path | None = None,
+    scale: int | None = None,
+    bands: tuple[str, ...] | None = None,
+    reflectance_scale: float | None = None,
+    gsd_m: float | None = None,
+    preview: str | Path | None = None,
+    progress: Progress | None = None,
+    **options: Any,  # noqa: ANN401 - the fields of Options, checked by it
+) -> Path:
+    """Sharpen a multispectral raster; the Python twin of `rsgan superres`.
+
+    Args:
+        source: one raster of several bands, or a list of single-band rasters on one grid.
+        out: GeoTIFF to write; None puts `<stem>_x<scale>.tif` beside the source.
+        model: zoo name or path of a model; None chooses by scale.
+        scale: output pixels per input pixel.
+        bands: names or 1-based numbers of the bands to take, in the model's order.
+        reflectance_scale: stored number that means reflectance 1.
+        gsd_m: metres per pixel where the file does not say.
+        preview: PNG with input, bicubic and enhanced side by side.
+        progress: called with (windows done, windows in all).
+        options: fields of `Options`: sharpness, window, batch, device, precision, bbox, crop, consistency, noise,
+            psf_sigma, overwrite, cog.
+
+    Returns:
+        Path of the raster that was written.
+
+    Raises:
+        RsganError: one of its children says which file or setting is wrong, and the way out.
+    """
+    sources = [source] if isinstance(source, str | Path) else list(source)
+    job = prepare(
+        sources,
+        out,
+        model=model,
+        scale=scale,
+        bands=bands,
+        reflectance_scale=reflectance_scale,
+        gsd_m=gsd_m,
+        options=Options(**options),
+    )
+    with job.scene:
+        for note in job.notes:
+            warnings.warn(note, RsganWarning, stacklevel=2)
+        result = job.run(progress)
+        if preview is not None:
+            job.preview(Path(preview))
+    return result.path

@@ -1,0 +1,127 @@
+"""The window walk: read with halo, enhance in batches, crop, write; memory does not grow with the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsgan.geo import Canvas, RasterWriter, Scene, WindowPlan, fill, scale_window
+
+Floats = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+"""Called with (windows done, windows in all)."""
+
+
+class Enhancer(Protocol):
+    """Whatever makes a batch of observed chips better.
+
+    Attributes:
+        scale: output pixels per input pixel.
+        halo: input pixels that an output pixel can depend on, to each side.
+    """
+
+    @property
+    def scale(self) -> int: ...  # noqa: D102
+
+    @property
+    def halo(self) -> int: ...  # noqa: D102
+
+    def __call__(self, observed: Floats, inner: tuple[slice, slice], valid: NDArray[np.bool_]) -> Floats:
+        """Enhance (N, C, h, w) reflectance; `inner` and `valid` say which input pixels count for its own figures."""
+        ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """One window, read and filled: `values` (C, h, w) with halo, `inner` where the kept pixels lie in it."""
+
+    window: WindowPlan
+    values: Floats
+    valid: NDArray[np.bool_]
+    inner: tuple[slice, slice]
+
+
+def _read(scene: Scene, window: WindowPlan, background: NDArray[np.floating], halo: int) -> Step:
+    """Read a window, fill its holes, then let go of the pixels that only the filling needed."""
+    chip = scene.read(window.read)
+    values = fill(chip, background)
+    rows, row_inner = _trim(window.inner[0], values.shape[1], halo)
+    columns, column_inner = _trim(window.inner[1], values.shape[2], halo)
+    return Step(window, values[:, rows, columns], chip.valid[:, rows, columns], (row_inner, column_inner))
+
+
+def _trim(inner: slice, size: int, halo: int) -> tuple[slice, slice]:
+    start, stop = max(inner.start - halo, 0), min(inner.stop + halo, size)
+    return slice(start, stop), slice(inner.start - start, inner.stop - start)
+
+
+def _grouped(steps: Iterator[Step], batch: int) -> Iterator[list[Step]]:
+    """Runs of at most `batch` consecutive steps of one shape."""
+    group: list[Step] = []
+    for step in steps:
+        if group and (
+            len(group) == batch or step.values.shape != group[0].values.shape or step.inner != group[0].inner
+        ):
+            yield group
+            group = []
+        group.append(step)
+    if group:
+        yield group
+
+
+def restore(enhanced: Floats, valid: NDArray[np.bool_], scene: Scene, nodata: float | None, scale: int) -> NDArray[Any]:
+    """Reflectance -> stored numbers, nodata in the whole scale x scale square of each invalid pixel."""
+    dn = scene.radiometry.to_dn(enhanced, nodata)
+    if nodata is not None:
+        invalid = ~np.repeat(np.repeat(valid, scale, axis=1), scale, axis=2)
+        dn[invalid] = np.array(nodata).astype(dn.dtype)
+    return dn
+
+
+def walk(
+    scene: Scene,
+    enhancer: Enhancer,
+    writer: RasterWriter,
+    *,
+    windows: Sequence[WindowPlan],
+    background: NDArray[np.floating],
+    batch: int = 1,
+    progress: Progress | None = None,
+) -> None:
+    """Enhance every window of a plan and write it where it belongs.
+
+    Args:
+        scene: open scene.
+        enhancer: what to do with a batch.
+        writer: open writer whose grid is that of the windows, `enhancer.scale` times finer.
+        windows: plan with at least `enhancer.halo` + `FILL_REACH` pixels of halo, origins relative to the scene.
+        background: (C,) reflectance for pixels far from every valid one.
+        batch: windows per call of the enhancer.
+        progress: called after each batch.
+    """
+    origin = windows[0].keep
+    steps = (_read(scene, window, background, enhancer.halo) for window in windows)
+    done = 0
+    with Canvas(writer) as canvas:
+        for group in _grouped(steps, batch):
+            inner = group[0].inner
+            valid = np.stack([step.valid for step in group])
+            enhanced = enhancer(np.stack([step.values for step in group]), inner, valid)
+            rows, columns = (slice(s.start * enhancer.scale, s.stop * enhancer.scale) for s in inner)
+            for step, chip in zip(group, enhanced[:, :, rows, columns], strict=True):
+                kept = step.valid[:, inner[0], inner[1]]
+                dn = restore(chip, kept, scene, scene.output_nodata, enhancer.scale)
+                place = _relative(step.window, origin)
+                canvas.add(dn, scale_window(place, enhancer.scale))
+            done += len(group)
+            if progress is not None:
+                progress(done, len(windows))
+
+
+def _relative(window: WindowPlan, origin: Any) -> Any:  # noqa: ANN401 - rasterio's Window has no types
+    keep = window.keep
+    return type(keep)(keep.col_off - origin.col_off, keep.row_off - origin.row_off, keep.width, keep.height)

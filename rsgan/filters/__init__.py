@@ -1,0 +1,1 @@
+"""Learning-free methods: tensors in, tensors out, no files."""
