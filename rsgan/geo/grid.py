@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from affine import Affine
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
-from rasterio.errors import CRSError
+from rasterio.errors import CRSError, RasterioError
+from rasterio.warp import transform_bounds
+from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from rsgan.errors import GridError
@@ -16,6 +19,7 @@ Bounds = tuple[float, float, float, float]
 
 _WGS84_SEMI_MAJOR_M: Final = 6378137.0
 _WGS84_FLATTENING: Final = 1.0 / 298.257223563
+_LONLAT: Final = CRS.from_epsg(4326)
 _SNAP_PX: Final = 1e-6
 """A bound this near to a pixel edge lies on it: coordinates carry rounding errors, and half a gsd is never meant."""
 
@@ -45,6 +49,11 @@ class Grid:
         return self.shape[1]
 
     @property
+    def window(self) -> Window:
+        """The window that holds every pixel."""
+        return Window(0, 0, self.width, self.height)
+
+    @property
     def has_transform(self) -> bool:
         """Whether the raster says where its pixels lie (an identity transform says nothing)."""
         return self.transform != Affine.identity()
@@ -66,6 +75,19 @@ class Grid:
         """Smallest map rectangle around the four corners, whichever way the rows run."""
         xs, ys = zip(*self.corners, strict=True)
         return min(xs), min(ys), max(xs), max(ys)
+
+    def lonlat_bounds(self) -> Bounds | None:
+        """Bounds in degrees of WGS 84 longitude and latitude; None when the raster does not say where it lies.
+
+        Source: the edges are sampled at 21 points each, rasterio's default; a rectangle in one crs is none in another.
+        """
+        if self.crs is None or not self.has_transform:
+            return None
+        try:
+            left, bottom, right, top = transform_bounds(self.crs, _LONLAT, *self.bounds)
+        except (RasterioError, CPLE_BaseError):
+            return None
+        return left, bottom, right, top
 
     @property
     def gsd(self) -> tuple[float, float]:
@@ -151,6 +173,19 @@ class Grid:
         t = self.transform
         finer = Affine(t.a / scale, t.b / scale, t.c, t.d / scale, t.e / scale, t.f)
         return Grid(self.crs, finer, (self.height * scale, self.width * scale))
+
+    @property
+    def window(self) -> Window:
+        """All of it."""
+        return Window(0, 0, self.width, self.height)
+
+    def lonlat_bounds(self) -> Bounds | None:
+        """(west, south, east, north) in degrees of WGS84; None without a CRS or a usable transform."""
+        if self.crs is None or not self.has_transform:
+            return None
+        left, bottom, right, top = self.bounds
+        west, south, east, north = transform_bounds(self.crs, "EPSG:4326", left, bottom, right, top)
+        return float(west), float(south), float(east), float(north)
 
     def window_of_bounds(self, bounds: Bounds) -> Window:
         """Smallest window of whole pixels around `bounds`, cut to the raster.

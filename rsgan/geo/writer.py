@@ -25,8 +25,8 @@ from rsgan.geo.grid import Grid
 BLOCK_PX: Final = 512
 """Side of the tiles of the files that are written."""
 
-_SPACE_WORDS: Final = ("space", "disk", "write error", "writeencoded", "too large", "io error")
-"""Words by which GDAL and libtiff say that a file cannot grow."""
+_SPACE_WORDS: Final = ("space", "disk", "write error", "writeencoded", "too large", "io error", "failed to read")
+"""Words by which GDAL and libtiff say that a file cannot grow, or lacks what they just wrote to it."""
 
 _FAILURES: Final = (RasterioError, CPLE_BaseError, OSError)
 

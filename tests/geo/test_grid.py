@@ -128,3 +128,21 @@ def test_grids_match_within_a_hundredth_of_a_pixel_only() -> None:
     assert not grid.matches(Grid(UTM, NORTH_UP @ Affine.translation(0.05, 0), (30, 20)))
     assert not grid.matches(Grid(UTM, NORTH_UP, (20, 30)))
     assert not grid.matches(Grid(None, NORTH_UP, (30, 20)))
+
+
+def test_bounds_in_degrees_hold_the_corners_and_are_unknown_without_a_place() -> None:
+    """The equator at the central meridian of UTM 33 is 15 E, 0 N, with easting 500 km, by definition."""
+    grid = Grid(UTM, Affine(10, 0, 500000, 0, -10, 10), (1, 1))
+    left, bottom, right, top = grid.lonlat_bounds() or (0.0, 0.0, 0.0, 0.0)
+    assert (left, bottom) == pytest.approx((15.0, 0.0), abs=1e-9)
+    assert (right - left) * 111319.49 == pytest.approx(10 / 0.9996, rel=1e-4)
+    assert (top - bottom) * 110574.28 == pytest.approx(10 / 0.9996, rel=1e-4)
+    local = CRS.from_wkt('LOCAL_CS["site",UNIT["metre",1]]')
+    grids = [Grid(None, NORTH_UP, (2, 2)), Grid(UTM, Affine.identity(), (2, 2)), Grid(local, NORTH_UP, (2, 2))]
+    assert [grid.lonlat_bounds() for grid in grids] == [None, None, None]
+
+
+def test_the_whole_window_holds_every_pixel() -> None:
+    grid = Grid(UTM, NORTH_UP, (7, 5))
+    assert grid.window == Window(0, 0, 5, 7)
+    assert grid.crop(grid.window) == grid
