@@ -9,7 +9,6 @@ from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform_bounds
-from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from rsgan.errors import GridError
@@ -173,19 +172,6 @@ class Grid:
         t = self.transform
         finer = Affine(t.a / scale, t.b / scale, t.c, t.d / scale, t.e / scale, t.f)
         return Grid(self.crs, finer, (self.height * scale, self.width * scale))
-
-    @property
-    def window(self) -> Window:
-        """All of it."""
-        return Window(0, 0, self.width, self.height)
-
-    def lonlat_bounds(self) -> Bounds | None:
-        """(west, south, east, north) in degrees of WGS84; None without a CRS or a usable transform."""
-        if self.crs is None or not self.has_transform:
-            return None
-        left, bottom, right, top = self.bounds
-        west, south, east, north = transform_bounds(self.crs, "EPSG:4326", left, bottom, right, top)
-        return float(west), float(south), float(east), float(north)
 
     def window_of_bounds(self, bounds: Bounds) -> Window:
         """Smallest window of whole pixels around `bounds`, cut to the raster.
