@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from rsgan.cli.options import friendly_errors
 
 
 @click.command(name="models", short_help="List the models at hand.")
-def command() -> None:
+@click.option("--json", "as_json", is_flag=True, help="All cards as a JSON list.")
+def command(as_json: bool) -> None:
     r"""List the models in the package: task, bands, gsd, scale.
 
     \b
     Examples:
       rsgan models
-      rsgan card s2-rgbn-x2
+      rsgan models --json
     """
     with friendly_errors():
         from rsgan.model import find_model, read_card, zoo_names
 
-        for name in zoo_names():
-            card = read_card(find_model(name))
+        cards = [read_card(find_model(name)) for name in zoo_names()]
+        if as_json:
+            click.echo(json.dumps([card.model_dump(mode="json") for card in cards], indent=2))
+            return
+        for card in cards:
             click.echo(
                 f"{card.name:14} {card.task:10} {' '.join(card.bands)}, "
                 f"{card.gsd_m:g} m -> {card.gsd_m / card.scale:g} m, {card.sensor}"

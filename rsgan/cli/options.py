@@ -36,7 +36,7 @@ def talk(lines: Iterable[str], *, quiet: bool) -> None:
 
 @contextmanager
 def progress_bar(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr with time left; gives a function (done, total)."""
+    """A bar with time left, where stderr is a terminal; gives a function (done, total)."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -55,7 +55,8 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], Non
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -86,5 +87,7 @@ def names(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str,
 
 def verbosity(command: Command) -> Command:
     """Add -q and -v."""
-    command = click.option("-v", "--verbose", is_flag=True, help="Say more: device, statistics, windows.")(command)
+    command = click.option("-v", "--verbose", is_flag=True, help="Say more: bands, radiometry, windows, device.")(
+        command
+    )
     return click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")(command)

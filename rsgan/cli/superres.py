@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rsgan.cli.options import friendly_errors, names, numbers, progress_bar, talk, verbosity
+from rsgan.errors import RsganError
+
+if TYPE_CHECKING:
+    from rsgan.enhance.superres import Options
 
 
 @click.command(name="superres", short_help="Sharpen a multispectral raster.")
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="INPUT...")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="GeoTIFF to write  [default: INPUT_x2.tif beside the input]"
 )
@@ -63,7 +67,7 @@ from rsgan.cli.options import friendly_errors, names, numbers, progress_bar, tal
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @verbosity
 def command(
-    inputs: tuple[Path, ...],
+    inputs: tuple[str, ...],
     preview: Path | None,
     dry_run: bool,
     quiet: bool,
@@ -81,38 +85,35 @@ def command(
       rsgan superres B02.tif B03.tif B04.tif B08.tif --scale 4 -o sharper.tif
     """
     with friendly_errors():
-        from rsgan.enhance.superres import Options, prepare
+        from rsgan.enhance.superres import prepare
 
-        keys = (
-            "sharpness",
-            "window",
-            "batch",
-            "device",
-            "precision",
-            "bbox",
-            "crop",
-            "noise",
-            "psf_sigma",
-            "overwrite",
-        )
-        options = Options(consistency=settings["consistency"] == "on", **{key: settings[key] for key in keys})
         job = prepare(
             inputs, settings["out"], model=settings["model"], scale=settings["scale"], bands=settings["bands"],
-            reflectance_scale=settings["reflectance_scale"], gsd_m=settings["gsd"], options=options,
+            reflectance_scale=settings["reflectance_scale"], gsd_m=settings["gsd"], options=_options(settings),
         )  # fmt: skip
         with job.scene:
+            if preview is not None:
+                job.check(preview)
             talk((f"note: {note}" for note in job.notes), quiet=quiet)
-            talk(job.lines(), quiet=quiet)
+            talk(job.lines(verbose=verbose), quiet=quiet)
             if dry_run:
                 talk([*job.estimate_lines(), "dry run: nothing was written"], quiet=quiet)
                 return
             with progress_bar("enhancing", quiet=quiet) as progress:
                 result = job.run(progress)
             talk(result.lines(), quiet=quiet)
-            if verbose:
-                sigma = " ".join(f"{value:.3f}" for value in result.statistics.sigma)
-                talk([f"point spread function: sigma {sigma} input pixels; {result.statistics.source}"], quiet=quiet)
+            click.echo(str(result.path))
             if preview is not None:
                 job.preview(preview)
                 talk([f"wrote {preview}"], quiet=quiet)
-        click.echo(str(result.path))
+
+
+def _options(settings: dict[str, Any]) -> Options:
+    """Options from flags; values that no scene could make right are wrong use."""
+    from rsgan.enhance.superres import Options
+
+    keys = ("sharpness", "window", "batch", "device", "precision", "bbox", "crop", "noise", "psf_sigma", "overwrite")
+    try:
+        return Options(consistency=settings["consistency"] == "on", **{key: settings[key] for key in keys})
+    except RsganError as error:
+        raise click.UsageError(str(error)) from error

@@ -13,7 +13,7 @@ from rsgan.card import ModelCard
 from rsgan.catalogue import psf_sigma, sensor
 from rsgan.errors import InputError
 from rsgan.geo import Chip, Scene, fill, plan
-from rsgan.sensors.statistics import SMALLEST_PROBE, BandScaling, Probe, band_scaling, probe_features
+from rsgan.sensors.statistics import SMALLEST_PROBE, SPREAD_FLOOR, BandScaling, Probe, band_scaling, probe_features
 
 SAMPLE_SIDE = 256
 SAMPLES = 16
@@ -75,11 +75,12 @@ def _median(chips: list[Chip]) -> Floats:
     return np.array([np.median(values) if values.size else 0.0 for values in usable])
 
 
-def _pooled(scalings: list[BandScaling], weights: Floats) -> BandScaling:
-    shares = weights / weights.sum()
+def _pooled(scalings: list[BandScaling], pixels: NDArray[np.int64]) -> BandScaling:
+    """Mean over windows, each band by its own valid pixels (K, C): a band's empty window says nothing about it."""
+    shares = pixels / np.maximum(pixels.sum(0), 1)
     return BandScaling(
-        np.tensordot(shares, np.stack([s.centre for s in scalings]), 1),
-        np.tensordot(shares, np.stack([s.spread for s in scalings]), 1),
+        (shares * np.stack([s.centre for s in scalings])).sum(0),
+        np.maximum((shares * np.stack([s.spread for s in scalings])).sum(0), SPREAD_FLOOR),
     )
 
 
@@ -131,11 +132,15 @@ def scene_statistics(
     background = _median(chips)
     filled = [fill(chip, background).astype(np.float64) for chip in chips]
     scalings = [band_scaling(values, chip.valid) for values, chip in zip(filled, chips, strict=True)]
-    scaling = _pooled(scalings, np.array([float(chip.valid.sum()) for chip in chips]))
+    scaling = _pooled(scalings, np.stack([chip.valid.sum((1, 2)) for chip in chips]))
     probe = _probe(card)
     estimated = None if probe is None else _estimate(probe, filled, chips, scalings)
     if estimated is None:
-        noises, sigmas, source = np.zeros(len(card.bands)), catalogue_sigma(card), f"catalogue ({card.sensor})"
+        noises, sigmas, source = (
+            np.zeros(len(card.bands)),
+            catalogue_sigma(card),
+            f"not estimated: no noise, sigma of {card.sensor}",
+        )
     else:
         (noises, sigmas), source = estimated, "estimated from the scene"
     low, high = card.sigma

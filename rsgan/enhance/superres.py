@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -16,22 +17,30 @@ import torch
 from numpy.typing import NDArray
 
 from rsgan.card import ModelCard
+from rsgan.enhance.preview import check_preview, save_preview
 from rsgan.enhance.statistics import SceneStatistics, scene_statistics
 from rsgan.enhance.walk import Floats, Progress, walk
-from rsgan.errors import GridError, ModelError, RsganError, RsganWarning
-from rsgan.geo import FILL_REACH, Grid, RasterWriter, Scene, WindowPlan, check_output, plan
+from rsgan.errors import BandError, GridError, InputError, ModelError, OutputError, RsganError, RsganWarning
+from rsgan.geo import FILL_REACH, Grid, RasterWriter, Scene, WindowPlan, plan
 from rsgan.model import Device, Model, choose_device, find_model, open_model, read_card, zoo_names
 from rsgan.nn.generators import ResidualGenerator
 from rsgan.nn.generators.residual import SensorState
-from rsgan.report.panels import Panel, save_panels
-from rsgan.sensors.optical import degrade, upsample
+from rsgan.sensors.optical import degrade
 
 Precision = Literal["float32", "bfloat16"]
 SMALLEST_WINDOW = 64
 GSD_TOLERANCE = 0.3
 """Relative departure from the model's gsd from which the user is told."""
-PREVIEW_SIDE = 128
-"""Side of the part of the scene that a preview shows, input pixels."""
+TAGS_OF_THE_INPUT = (
+    "AREA_OR_",
+    "OVR_",
+    "STATISTICS_",
+    "RSGAN_",
+    "WAVELENGTH",
+    "CENTRAL_WAVELENGTH",
+    "CENTER_WAVELENGTH",
+)
+"""Beginnings of tags that describe the input's pixels or one file of several, and would be wrong in the output."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +76,13 @@ class Options:
     cog: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant.
+        """Refuse what cannot be meant, whatever the scene.
 
         Raises:
             RsganError: naming the flag.
         """
+        if self.sharpness is not None and not 0 <= self.sharpness <= 1:
+            raise RsganError(f"--sharpness {self.sharpness:g} is outside 0 (faithful) .. 1 (adversarial).")
         if self.window < SMALLEST_WINDOW:
             raise RsganError(f"--window {self.window} is too small; give at least {SMALLEST_WINDOW} input pixels.")
         if self.batch < 1:
@@ -84,25 +95,53 @@ class Options:
             raise RsganError(f"--psf-sigma {self.psf_sigma}: expected 0 .. 0.6 input pixels (Sentinel-2: about 0.4).")
 
 
-def choose_model(scale: int | None) -> tuple[Path, str]:
-    """Model file for a scale, from the package, and why it was chosen.
+def candidates(scale: int | None) -> dict[Path, ModelCard]:
+    """Cards of the package's models for a scale (None: any), by file.
 
     Raises:
         ModelError: no model of that scale.
     """
     cards = {path: read_card(path) for path in map(find_model, zoo_names())}
-    fitting = {path: card for path, card in cards.items() if card.task == "superres" and scale in (None, card.scale)}
+    cards = {path: card for path, card in cards.items() if card.task == "superres"}
+    fitting = {path: card for path, card in cards.items() if scale in (None, card.scale)}
     if not fitting:
-        known = sorted({card.scale for card in cards.values() if card.task == "superres"})
-        raise ModelError(
-            f"--scale {scale}: no such model; there are models for {', '.join(map(str, known)) or 'none'}."
-        )
-    path = min(fitting, key=lambda p: (fitting[p].scale, p.name))
-    card = fitting[path]
-    asked = (
-        f"--scale {scale}" if scale is not None else "the smallest scale, which invents least (--scale 4 goes further)"
-    )
-    return path, f"bands {' '.join(card.bands)} at {card.gsd_m:g} m; {asked}"
+        known = ", ".join(str(known) for known in sorted({card.scale for card in cards.values()}))
+        raise ModelError(f"--scale {scale}: no such model; there are models for {known or 'none'}.")
+    return fitting
+
+
+def _departs(scene: Scene, card: ModelCard) -> bool:
+    """Whether the scene's gsd, where known, is not the one that the model was trained for."""
+    return any(abs(gsd / card.gsd_m - 1) > GSD_TOLERANCE for gsd in scene.gsd_m or ())
+
+
+def choose_model(scene: Scene, cards: dict[Path, ModelCard], scale: int | None) -> tuple[Path, str]:
+    """Model for a scene among those that take its bands, and why: trained for its gsd, then the smallest scale."""
+    order = sorted(cards, key=lambda path: (_departs(scene, cards[path]), cards[path].scale, path.name))
+    card, others = cards[order[0]], sorted({cards[path].scale for path in order} - {cards[order[0]].scale})
+    reason = f"chosen for {' '.join(card.bands)}" + ("" if scene.gsd_m is None else f" at {_metres(scene)}")
+    if scale is not None:
+        return order[0], f"{reason} and --scale {scale}"
+    further = ", ".join(f"--scale {other}" for other in others)
+    return order[0], reason + (f"; the smallest scale invents least, {further} goes further" if others else "")
+
+
+def _metres(scene: Scene, scale: int = 1) -> str:
+    """Ground sampling distance in words, both ways where they differ."""
+    both = [f"{gsd / scale:.4g}" for gsd in scene.gsd_m or ()]
+    return " x ".join(dict.fromkeys(both)) + " m"
+
+
+@contextmanager
+def _enough_memory(observed: Floats) -> Iterator[None]:
+    """Say which flags help when memory does not suffice for a batch (N, C, h, w)."""
+    try:
+        yield
+    except (MemoryError, torch.cuda.OutOfMemoryError) as error:
+        n, _, height, width = observed.shape
+        raise RsganError(
+            f"not enough memory for {n} windows of {width} x {height} input pixels. Give a smaller --window or --batch."
+        ) from error
 
 
 @dataclass
@@ -152,7 +191,7 @@ class SceneEnhancer:
         sigma = torch.from_numpy(self.statistics.sigma).float().expand(count, -1).to(self.device)
         noise = (torch.from_numpy(self.statistics.noise).float() / spread).expand(count, -1).to(self.device)
         reduced = self.precision != "float32"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced):
+        with _enough_memory(observed), torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced):
             enhanced = self.generator(seen, SensorState(sigma, noise), consistency=self.consistency)
         residual = (degrade(enhanced, sigma, self.scale) - seen).cpu().numpy()[:, :, inner[0], inner[1]]
         usable = valid[:, :, inner[0], inner[1]]
@@ -163,8 +202,8 @@ class SceneEnhancer:
 
     @property
     def residual_rms(self) -> NDArray[np.float64]:
-        """RMS of degrade(enhanced) - observed per band, reflectance."""
-        return np.sqrt(self.squares / np.maximum(self.count, 1))
+        """RMS of degrade(enhanced) - observed per band, reflectance; NaN for a band without a valid pixel."""
+        return np.where(self.count > 0, np.sqrt(self.squares / np.maximum(self.count, 1)), np.nan)
 
 
 @dataclass(frozen=True)
@@ -185,11 +224,12 @@ class Result:
 
     def lines(self) -> list[str]:
         """The result in words."""
-        rms = " ".join(f"{value:.5f}" for value in self.residual_rms)
-        noise = " ".join(f"{value:.5f}" for value in self.statistics.noise)
+        statistics = self.statistics
         return [
+            f"consistency: degrade(enhanced) - observed has RMS {_listed(self.residual_rms)} reflectance per band",
+            f"scene: noise {_listed(statistics.noise)}, point spread function {_listed(statistics.sigma, 3)} input "
+            f"pixels ({statistics.source})",
             f"wrote {self.path} in {self.seconds:.1f} s",
-            f"consistency: degrade(enhanced) - observed has RMS {rms} reflectance per band (noise {noise})",
         ]
 
 
@@ -218,28 +258,34 @@ class Job:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user must be told before the work."""
-        card, gsd = self.model.card, self.scene.gsd_m
-        notes = list(self.scene.notes)
-        if gsd is not None and abs(gsd[0] / card.gsd_m - 1) > GSD_TOLERANCE:
+        card, notes = self.model.card, list(self.scene.notes)
+        if _departs(self.scene, card):
             notes.append(
-                f"the scene has {gsd[0]:.3g} m pixels; {card.name} was trained for {card.gsd_m:g} m. "
+                f"the scene has pixels of {_metres(self.scene)}; {card.name} was trained for {card.gsd_m:g} m. "
                 "It runs, but its held-out figures do not speak for this scene."
             )
         return tuple(notes)
 
-    def lines(self) -> list[str]:
-        """The plan in words."""
-        card, scale = self.model.card, self.model.card.scale
-        sharpness = card.sharpness if self.options.sharpness is None else self.options.sharpness
-        gsd = self.scene.gsd_m
-        fine = "" if gsd is None else f", {gsd[0]:.4g} m -> {gsd[0] / scale:.4g} m"
-        return [
+    def lines(self, *, verbose: bool = False) -> list[str]:
+        """The plan in words; more of them on request."""
+        card, scene, options = self.model.card, self.scene, self.options
+        sharpness = card.sharpness if options.sharpness is None else options.sharpness
+        fine = "" if scene.gsd_m is None else f", {_metres(scene)} -> {_metres(scene, card.scale)}"
+        numbers = " ".join(map(str, scene.band_choice.indexes))
+        lines = [
             f"model: {card.name}, sharpness {sharpness:g} ({self.reason})",
-            f"bands: {' '.join(card.bands)} ({self.scene.band_choice.reason})",
-            f"radiometry: {self.scene.radiometry.source}",
-            f"output: {self.out}, {self.grid.width} x {self.grid.height} x {len(card.bands)} {self.scene.dtype}{fine}",
-            f"windows: {len(self.windows)} of {self.options.window} input pixels, batch {self.options.batch}",
+            f"bands: {' '.join(card.bands)} = {numbers} of {scene.name}",
+            f"output: {self.out}, {self.grid.width} x {self.grid.height} x {len(card.bands)} {scene.dtype}{fine}",
         ]
+        if verbose:
+            lines += [
+                f"why these bands: {scene.band_choice.reason}",
+                f"radiometry: {scene.radiometry.source}",
+                f"windows: {len(self.windows)} of {options.window} input pixels, halo {self._halo}, "
+                f"batch {options.batch}",
+                f"device: {choose_device(options.device)}, {options.precision}",
+            ]
+        return lines
 
     def estimate_lines(self) -> list[str]:
         """Memory, size and time of the run; the time is measured on a small window."""
@@ -316,11 +362,7 @@ class Job:
             scales=scene.stated.scales,
             offsets=scene.stated.offsets,
             units=scene.stated.units,
-            tags={
-                key: value
-                for key, value in scene.tags.items()
-                if not key.startswith(("AREA_OR_", "OVR_", "STATISTICS_"))
-            },
+            tags={key: value for key, value in scene.tags.items() if not key.upper().startswith(TAGS_OF_THE_INPUT)},
             overwrite=self.options.overwrite,
             cog=self.options.cog,
         )
@@ -342,46 +384,50 @@ class Job:
             "RSGAN_NOTE": f"detail finer than the input pixels is synthesised by {card.name}, not observed",
         }
 
-    def preview(self, path: Path) -> None:
-        """Input, bicubic and enhanced of the middle of the output side by side, as PNG."""
-        first, last = self.windows[0].keep, self.windows[-1].keep
-        stop_row, stop_column = last.row_off + last.height, last.col_off + last.width
-        height, width = (
-            min(PREVIEW_SIDE, stop - start) for stop, start in ((stop_row, first.row_off), (stop_column, first.col_off))
-        )
-        row, column = (first.row_off + stop_row - height) // 2, (first.col_off + stop_column - width) // 2
-        window = type(first)(column, row, width, height)
-        seen = self.scene.read(window).values
-        scale = self.model.card.scale
-        with Scene.open(
-            [self.out], wanted=self.scene.bands, reflectance_scale=self._stored_per_reflectance()
-        ) as result:
-            place = type(first)(*((v * scale) for v in (column - first.col_off, row - first.row_off, width, height)))
-            enhanced = result.read(place).values
-        bicubic = upsample(torch.from_numpy(seen)[None], scale)[0].numpy()
-        nearest = np.repeat(np.repeat(seen, scale, axis=1), scale, axis=2)
-        save_panels(
-            path,
-            [Panel("input", nearest), Panel("bicubic", bicubic), Panel(self.model.card.name, enhanced)],
-            _rgb(self.scene),
-        )
+    def check(self, preview: Path | None = None) -> None:
+        """Refuse, before anything is computed, outputs that could not or should not be written.
 
-    def _stored_per_reflectance(self) -> float:
-        return 1 / self.scene.radiometry.scale[0]
+        Raises:
+            OutputError: naming the file and the flag.
+        """
+        self._writer()
+        if preview is not None:
+            check_preview(preview, overwrite=self.options.overwrite)
+        for source in self.scene.paths:
+            for flag, target in (("--out", self.out), ("--preview", preview)):
+                if target is not None and target.exists() and Path(source).exists() and target.samefile(source):
+                    raise OutputError(f"{flag} {target} is the input itself, which stays as it is. Give another name.")
+
+    def preview(self, path: Path) -> None:
+        """Input, bicubic and enhanced side by side, as PNG; needs the output that `run` writes.
+
+        Raises:
+            OutputError: the PNG cannot be written; the raster stays.
+        """
+        card = self.model.card
+        save_preview(path, self.scene, self.out, part=self.part, scale=card.scale, caption=card.name)
+
+    @property
+    def part(self) -> Any:  # noqa: ANN401 - rasterio's Window has no types
+        """Window of the scene that is enhanced."""
+        first, last = self.windows[0].keep, self.windows[-1].keep
+        return type(first)(
+            first.col_off,
+            first.row_off,
+            last.col_off + last.width - first.col_off,
+            last.row_off + last.height - first.row_off,
+        )
 
 
 def _rounded(values: NDArray[np.floating]) -> str:
-    """A JSON list of four significant digits each."""
-    return json.dumps([float(f"{value:.4g}") for value in values])
+    """A JSON list of four significant digits each, null for NaN."""
+    return json.dumps([float(f"{value:.4g}") if np.isfinite(value) else None for value in values])
 
 
-def _rgb(scene: Scene) -> tuple[int, int, int]:
-    """Channels to show as red, green, blue."""
-    names = {"B04": 0, "B03": 1, "B02": 2}
-    if all(name in scene.bands for name in names):
-        return scene.bands.index("B04"), scene.bands.index("B03"), scene.bands.index("B02")
-    last = len(scene.bands) - 1
-    return min(2, last), min(1, last), 0
+def _listed(values: NDArray[np.floating], digits: int = 5) -> str:
+    """Numbers for people: one for all bands where all are alike."""
+    texts = [f"{value:.{digits}f}" for value in values]
+    return texts[0] if len(set(texts)) == 1 else " ".join(texts)
 
 
 def default_output(first: Path, scale: int) -> Path:
@@ -392,7 +438,10 @@ def default_output(first: Path, scale: int) -> Path:
 def _chosen_window(scene: Scene, options: Options) -> tuple[int, int, int, int]:
     """(column, row, width, height) of the part of the scene that is wanted."""
     if options.bbox is not None:
-        window = scene.grid.window_of_bounds(options.bbox)
+        try:
+            window = scene.grid.window_of_bounds(options.bbox)
+        except GridError as error:
+            raise GridError(f"--bbox: {error}") from error
         return window.col_off, window.row_off, window.width, window.height
     height, width = scene.grid.shape
     if options.crop is None:
@@ -453,35 +502,68 @@ def prepare(
         RsganError: one of its children says which file or flag is wrong, and the way out.
     """
     options = options or Options()
-    path, reason = choose_model(scale) if model is None else (find_model(model), "--model")
-    opened = open_model(path)
-    card: ModelCard = opened.card
-    if scale not in (None, card.scale):
-        raise ModelError(
-            f"--scale {scale}: model {card.name} has scale {card.scale}. Leave --scale out or choose another model."
-        )
-    opened.generator(options.sharpness)
     choose_device(options.device)
-    target = Path(out) if out is not None else default_output(Path(sources[0]), card.scale)
-    check_output(target, overwrite=options.overwrite)
-    scene = Scene.open(
-        sources,
-        wanted=card.bands,
-        bands=bands,
-        reflectance_scale=reflectance_scale,
-        gsd_m=gsd_m,
-        sensor_name=card.sensor,
-    )
+    _refuse_twice(sources)
+    how = {"bands": bands, "reflectance_scale": reflectance_scale, "gsd_m": gsd_m}
+    if model is None:
+        scene, cards = _open_fitting(sources, candidates(scale), how)
+    else:
+        path = find_model(model)
+        card = read_card(path)
+        if scale not in (None, card.scale):
+            raise ModelError(
+                f"--scale {scale}: model {card.name} has scale {card.scale}. Leave --scale out or choose another model."
+            )
+        scene, cards = _open_scene(sources, card, how), {path: card}
     try:
-        part = _chosen_window(scene, options)
-        halo = ResidualGenerator(card.generator).receptive_field + FILL_REACH
-        windows = _plan(scene, part, options.window, halo)
-        kind = type(windows[0].keep)
-        grid = scene.grid.crop(kind(*part)).refine(card.scale)
-        return Job(scene, opened, reason, target, options, windows, grid)
+        path, reason = choose_model(scene, cards, scale) if model is None else (path, "--model")
+        opened = open_model(path)
+        opened.generator(options.sharpness)
+        target = Path(out) if out is not None else default_output(Path(sources[0]), opened.card.scale)
+        return _job(scene, opened, reason, target, options)
     except BaseException:
         scene.close()
         raise
+
+
+def _refuse_twice(sources: Sequence[str | Path]) -> None:
+    for number, source in enumerate(sources):
+        if source in sources[:number]:
+            raise InputError(f"{source} is given twice. Give each file once.")
+
+
+def _open_scene(sources: Sequence[str | Path], card: ModelCard, how: dict[str, Any]) -> Scene:
+    return Scene.open(sources, wanted=card.bands, sensor_name=card.sensor, **how)
+
+
+def _open_fitting(
+    sources: Sequence[str | Path], cards: dict[Path, ModelCard], how: dict[str, Any]
+) -> tuple[Scene, dict[Path, ModelCard]]:
+    """The scene with the bands of the first models that fit it, and the cards of all models of these bands.
+
+    Raises:
+        BandError: the scene has the bands of no model; what the first one lacked.
+    """
+    refusals = []
+    for first in {(card.bands, card.sensor): card for card in reversed(cards.values())}.values():
+        try:
+            scene = _open_scene(sources, first, how)
+        except BandError as error:
+            refusals.append(error)
+            continue
+        return scene, {p: c for p, c in cards.items() if (c.bands, c.sensor) == (first.bands, first.sensor)}
+    raise refusals[-1]
+
+
+def _job(scene: Scene, model: Model, reason: str, out: Path, options: Options) -> Job:
+    """The plan: which windows of the scene, which grid for the output."""
+    part = _chosen_window(scene, options)
+    halo = ResidualGenerator(model.card.generator).receptive_field + FILL_REACH
+    windows = _plan(scene, part, options.window, halo)
+    grid = scene.grid.crop(type(windows[0].keep)(*part)).refine(model.card.scale)
+    job = Job(scene, model, reason, out, options, windows, grid)
+    job.check()
+    return job
 
 
 def superres(
@@ -530,6 +612,8 @@ def superres(
         options=Options(**options),
     )
     with job.scene:
+        if preview is not None:
+            job.check(Path(preview))
         for note in job.notes:
             warnings.warn(note, RsganWarning, stacklevel=2)
         result = job.run(progress)

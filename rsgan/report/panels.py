@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +15,33 @@ from rsgan.errors import OutputError
 
 MARGIN = 6
 CAPTION = 16
+PANEL_SIDE = 512
+"""Panels smaller than this are enlarged by a whole factor, so that single pixels can be told apart."""
 PERCENTILES = (1.0, 99.0)
+LEAST_CONTRAST = 1e-3
+"""Reflectance from black to white, at least: an even field is shown even, not as its rounding."""
+INVALID = 255
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture: a caption and (C, H, W) reflectance; all panels of a row have one shape."""
+    """One picture; all panels of a row have one shape.
+
+    Attributes:
+        caption: what stands above it.
+        values: (C, H, W) reflectance.
+        valid: (H, W), False is shown white; None shows every pixel.
+    """
 
     caption: str
     values: NDArray[np.floating]
+    valid: NDArray[np.bool_] | None = None
 
 
 def stretch(values: NDArray[np.floating], limits: NDArray[np.floating]) -> NDArray[np.uint8]:
     """(C, H, W) -> (H, W, C) bytes, each channel from its lower to its upper limit (2, C)."""
     low, high = (limit[:, None, None] for limit in limits)
-    scaled = (values - low) / np.maximum(high - low, 1e-9)
+    scaled = (values - low) / np.maximum(high - low, LEAST_CONTRAST)
     pixels: NDArray[np.uint8] = (np.clip(scaled, 0, 1) * 255).round().astype(np.uint8)
     return pixels.transpose(1, 2, 0)
 
@@ -44,17 +57,44 @@ def save_panels(path: Path, panels: Sequence[Panel], channels: tuple[int, int, i
     Raises:
         OutputError: the file cannot be written.
     """
-    first = panels[0].values[list(channels)]
-    limits = np.percentile(first.reshape(3, -1), PERCENTILES, axis=1)
-    height, width = first.shape[1:]
+    limits = _limits(panels[0], channels)
+    height, width = panels[0].values.shape[1:]
+    factor = max(1, PANEL_SIDE // max(height, width))
+    height, width = height * factor, width * factor
     sheet = Image.new("RGB", (len(panels) * (width + MARGIN) + MARGIN, height + CAPTION + 2 * MARGIN), "white")
     draw = ImageDraw.Draw(sheet)
     for number, panel in enumerate(panels):
         left = MARGIN + number * (width + MARGIN)
         draw.text((left, 2), panel.caption, fill="black")
-        sheet.paste(Image.fromarray(stretch(panel.values[list(channels)], limits)), (left, CAPTION + MARGIN))
+        picture = Image.fromarray(_picture(panel, limits, channels))
+        sheet.paste(picture.resize((width, height), Image.Resampling.NEAREST), (left, CAPTION + MARGIN))
+    _save(sheet, path)
+
+
+def _limits(panel: Panel, channels: tuple[int, int, int]) -> NDArray[np.floating]:
+    """(2, 3) black and white of each channel, from the valid pixels."""
+    shown = panel.values[list(channels)]
+    usable = shown.reshape(3, -1) if panel.valid is None or not panel.valid.any() else shown[:, panel.valid]
+    limits: NDArray[np.floating] = np.percentile(usable, PERCENTILES, axis=1)
+    return limits
+
+
+def _picture(panel: Panel, limits: NDArray[np.floating], channels: tuple[int, int, int]) -> NDArray[np.uint8]:
+    pixels = stretch(panel.values[list(channels)], limits)
+    if panel.valid is not None:
+        pixels[~panel.valid] = INVALID
+    return pixels
+
+
+def _save(sheet: Image.Image, path: Path) -> None:
+    """Write under a temporary name, then rename."""
+    partial = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
     try:
-        sheet.save(path, format="PNG")
+        try:
+            sheet.save(partial, format="PNG")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(
             f"{path}: the preview cannot be written ({error}). Give another path with --preview."
