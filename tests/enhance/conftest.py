@@ -1,0 +1,121 @@
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from affine import Affine
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
+from scipy.ndimage import gaussian_filter
+
+from rsgan.card import ModelCard
+from rsgan.model import save_model
+from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig
+
+NORTH_UP = Affine(10, 0, 500000, 0, -10, 5000000)
+RGBN = ("B02", "B03", "B04", "B08")
+
+MakeRaster = Callable[..., Path]
+MakeModel = Callable[..., Path]
+
+
+def write_raster(
+    path: Path,
+    values: np.ndarray,
+    *,
+    descriptions: Sequence[str] = RGBN,
+    colorinterp: Sequence[ColorInterp] = (),
+    mask: np.ndarray | None = None,
+    scales: Sequence[float] = (),
+    offsets: Sequence[float] = (),
+    units: Sequence[str] = (),
+    tags: dict[str, str] | None = None,
+    **profile: Any,
+) -> Path:
+    """Write a raster with rasterio alone, so that what the package reads is written by another hand."""
+    count, height, width = values.shape
+    given = {"driver": "GTiff", "crs": "EPSG:32633", "transform": NORTH_UP, "photometric": "MINISBLACK", **profile}
+    given = {key: value for key, value in given.items() if value is not None}
+    with (
+        warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(path, "w", height=height, width=width, count=count, dtype=values.dtype, **given) as dataset,
+    ):
+        for index, description in enumerate(descriptions, start=1):
+            dataset.set_band_description(index, description)
+        for name, given_values in (("colorinterp", colorinterp), ("scales", scales), ("offsets", offsets)):
+            if given_values:
+                setattr(dataset, name, given_values)
+        if units:
+            dataset.units = units
+        dataset.update_tags(**(tags or {}))
+        dataset.write(values)
+        if mask is not None:
+            dataset.write_mask(mask)
+    return path
+
+
+def draw_land(shape: tuple[int, int], seed: int = 3, sharpness_px: float = 1.0) -> np.ndarray:
+    """(4, H, W) uint16, 10000 = reflectance 1: smooth ground of a different level in each band, with some texture."""
+    rng = np.random.default_rng(seed)
+    ground = gaussian_filter(rng.normal(size=(4, *shape)), (0, 8, 8)) * 6000
+    texture = gaussian_filter(rng.normal(size=shape), sharpness_px) * 300
+    level = np.array([700, 900, 1100, 2600])[:, None, None]
+    return np.clip(level + ground + texture, 50, 9000).round().astype(np.uint16)
+
+
+@pytest.fixture
+def land() -> Callable[..., np.ndarray]:
+    """`draw_land`."""
+    return draw_land
+
+
+@pytest.fixture
+def make_raster(tmp_path: Path) -> MakeRaster:
+    """A function that writes `values` (C, H, W) to a file of the given name under the test's folder."""
+
+    def make(name: str, values: np.ndarray, **options: Any) -> Path:
+        return write_raster(tmp_path / name, values, **options)
+
+    return make
+
+
+def random_state(config: ResidualGeneratorConfig, seed: int) -> dict[str, torch.Tensor]:
+    """Weights that change the picture without spoiling it."""
+    torch.manual_seed(seed)
+    generator = ResidualGenerator(config)
+    torch.nn.init.normal_(generator.tail.weight, std=0.05)
+    return generator.state_dict()
+
+
+def write_model(path: Path, *, scale: int = 2, adversarial: bool = True, **card: Any) -> Path:
+    """A model file with a very small network and random weights."""
+    config = ResidualGeneratorConfig(bands=4, scale=scale, channels=4, blocks=1, consistency_steps=1)
+    given = {"name": path.stem, "sensor": "sentinel-2a", "gsd_m": 10.0, "bands": RGBN, **card}
+    stated = ModelCard(
+        task="superres", scale=scale, generator=config, discriminator=None, objective="none", sigma=(0.3, 0.5),
+        noise=(0.0002, 0.003), samples_seen=0, training_data=("none",), limits=("random weights",),
+        licence="CC0-1.0", config_sha256="0", **given,
+    )  # fmt: skip
+    save_model(path, stated, random_state(config, 1), random_state(config, 2) if adversarial else None, None)
+    return path
+
+
+@pytest.fixture
+def make_model(tmp_path: Path) -> MakeModel:
+    """`write_model` under the test's folder."""
+
+    def make(name: str, **options: Any) -> Path:
+        return write_model(tmp_path / name, **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A very small x2 model with random weights, both generators."""
+    return write_model(tmp_path_factory.mktemp("models") / "tiny-x2.safetensors")
