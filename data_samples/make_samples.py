@@ -1,11 +1,15 @@
 """Write the sample rasters of this folder: synthetic land as Sentinel-2 would see it, from one seed.
 
-Three GeoTIFFs of the same place:
+Three GeoTIFFs of one place:
 
 - ``s2_rgbn_10m.tif``: B02 B03 B04 B08 at 10 m, uint16, dn = 10000 * reflectance; Gaussian PSF from the catalogue's MTF,
   area mean, noise, rounding; nodata 0 beyond a slanted swath edge;
 - ``s2_rgbn_reference_5m.tif``: the same land at 5 m by area mean alone, without sensor blur or noise;
 - ``landcover_10m.tif``: the most frequent class in each 10 m pixel, with the legend in its tags.
+
+And one of another, so that there is a place to judge on that was not trained on:
+
+- ``s2_rgbn_10m_b.tif``: like the first, other land 40 km to the east.
 
 Nothing in them was photographed. Usage: ``python data_samples/make_samples.py [FOLDER]``.
 """
@@ -35,6 +39,10 @@ NOISE: Final = 0.0008
 WEST, NORTH = 463_000.0, 5_247_000.0
 """Upper left corner in EPSG:32633; where the land is set down, not where it was seen."""
 
+WEST_B: Final = WEST + 40_000.0
+"""Left edge of the other place."""
+
+SEED_B: Final = 41
 NODATA: Final = 0
 COLOURS: Final = {
     0: (0, 0, 0),
@@ -53,17 +61,35 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def main(folder: Path) -> None:
-    """Draw the land and write the three rasters into ``folder``."""
-    rng = np.random.default_rng(SEED)
-    drawn_shape = tuple(int(side * GSD_M / DRAWN_GSD_M) for side in SHAPE)
-    land, classes = draw_scene(rng, (drawn_shape[0], drawn_shape[1]), DRAWN_GSD_M)
-    observed = observe(land, rng)
+    """Draw the land and write the rasters of both places into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
+    write_first_place(folder)
+    write_other_place(folder)
+
+
+def write_first_place(folder: Path) -> None:
+    """The observed scene with its reference and its land cover."""
+    land, classes, observed = draw_and_observe(SEED)
     title = "synthetic land, Sentinel-2 sensor model"
     write_bands(folder / "s2_rgbn_10m.tif", observed, GSD_M, title)
     reference = area_mean(land, round(REFERENCE_GSD_M / DRAWN_GSD_M))
     write_bands(folder / "s2_rgbn_reference_5m.tif", reference, REFERENCE_GSD_M, "synthetic land, area mean, no blur")
     write_land_cover(folder / "landcover_10m.tif", most_frequent(classes, round(GSD_M / DRAWN_GSD_M)))
+
+
+def write_other_place(folder: Path) -> None:
+    """The observed scene alone."""
+    _, _, observed = draw_and_observe(SEED_B)
+    title = "other synthetic land, Sentinel-2 sensor model"
+    write_bands(folder / "s2_rgbn_10m_b.tif", observed, GSD_M, title, seed=SEED_B, west=WEST_B)
+
+
+def draw_and_observe(seed: int) -> tuple[Floats, Bytes, Floats]:
+    """Land and classes at 2.5 m, and what the sensor gives of them at 10 m."""
+    rng = np.random.default_rng(seed)
+    drawn_shape = tuple(int(side * GSD_M / DRAWN_GSD_M) for side in SHAPE)
+    land, classes = draw_scene(rng, (drawn_shape[0], drawn_shape[1]), DRAWN_GSD_M)
+    return land, classes, observe(land, rng)
 
 
 def observe(land: Floats, rng: np.random.Generator) -> Floats:
@@ -100,8 +126,8 @@ def beyond_swath(shape: tuple[int, int], gsd_m: float) -> npt.NDArray[np.bool_]:
     return np.asarray(east[None, :] + 0.28 * south[:, None] > 3550.0)
 
 
-def profile(shape: tuple[int, int], gsd_m: float, count: int, dtype: str) -> dict[str, object]:
-    """What the three files share."""
+def profile(shape: tuple[int, int], gsd_m: float, count: int, dtype: str, west: float = WEST) -> dict[str, object]:
+    """What all files share."""
     return {
         "driver": "GTiff",
         "height": shape[0],
@@ -109,7 +135,7 @@ def profile(shape: tuple[int, int], gsd_m: float, count: int, dtype: str) -> dic
         "count": count,
         "dtype": dtype,
         "crs": CRS.from_epsg(32633),
-        "transform": Affine(gsd_m, 0.0, WEST, 0.0, -gsd_m, NORTH),
+        "transform": Affine(gsd_m, 0.0, west, 0.0, -gsd_m, NORTH),
         "nodata": NODATA,
         "tiled": True,
         "blockxsize": 128,
@@ -120,16 +146,18 @@ def profile(shape: tuple[int, int], gsd_m: float, count: int, dtype: str) -> dic
     }
 
 
-def write_bands(path: Path, reflectance: Floats, gsd_m: float, title: str) -> None:
+def write_bands(
+    path: Path, reflectance: Floats, gsd_m: float, title: str, seed: int = SEED, west: float = WEST
+) -> None:
     """Write reflectance as dn, with band descriptions and the scale that gives reflectance back."""
     dn = np.clip(np.rint(reflectance * 10_000.0), 1, 65_535).astype(np.uint16)
     shape = (dn.shape[1], dn.shape[2])
     dn[:, beyond_swath(shape, gsd_m)] = NODATA
-    with rasterio.open(path, "w", **profile(shape, gsd_m, len(RGBN), "uint16")) as dataset:
+    with rasterio.open(path, "w", **profile(shape, gsd_m, len(RGBN), "uint16", west)) as dataset:
         dataset.write(dn)
         dataset.descriptions = RGBN
         dataset.scales = (1e-4,) * len(RGBN)
-        dataset.update_tags(TITLE=title, SEED=str(SEED))
+        dataset.update_tags(TITLE=title, SEED=str(seed))
 
 
 def write_land_cover(path: Path, classes: Bytes) -> None:
