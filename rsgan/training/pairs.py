@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch.utils.data import Dataset
 
 from rsgan.errors import ConfigError
@@ -41,11 +42,11 @@ class PairDataset(Dataset[Pairs]):
 
     def __init__(self, tiles: list[Tile], config: TrainConfig) -> None:
         size = config.training.chip_size
-        self.tiles = [t for t in tiles if min(t.valid.shape) >= size]
+        self.tiles = [t for t in tiles if holds_chip(t.valid, size)]
         if not self.tiles:
             raise ConfigError(
-                f"data: none of the {len(tiles)} training tiles holds a chip of training.chip_size {size} pixels. "
-                "Give larger tiles or a smaller chip_size."
+                f"data: none of the {len(tiles)} training tiles holds a chip of training.chip_size {size} pixels "
+                "without invalid ones. Give larger tiles or a smaller chip_size."
             )
         weights = np.array([t.weight for t in self.tiles], dtype=np.float64)
         self.shares = np.cumsum(weights / weights.sum())
@@ -78,6 +79,11 @@ class PairDataset(Dataset[Pairs]):
                 rows, columns = slice(row, row + size), slice(column, column + size)
                 if tile.valid[rows, columns].all():
                     return turn(tile.values[:, rows, columns], int(rng.integers(8)))
+
+
+def holds_chip(valid: NDArray[np.bool_], size: int) -> bool:
+    """Whether a square of `size` pixels lies somewhere in (H, W) without an invalid one."""
+    return bool(ndimage.minimum_filter(valid, size, mode="constant", cval=0).any())
 
 
 def turn(chip: NDArray[np.float32], symmetry: int) -> NDArray[np.float32]:
