@@ -28,7 +28,8 @@ def spectral_angle_loss(enhanced: Tensor, reference: Tensor, floor: float = 1e-3
     """
     first = enhanced / (enhanced.norm(dim=1, keepdim=True) + floor)
     second = reference / (reference.norm(dim=1, keepdim=True) + floor)
-    return (first - second).square().sum(1).add(1e-8).sqrt().mean() / 2
+    chord: Tensor = (first - second).square().sum(1).add(1e-8).sqrt()
+    return chord.mean() / 2
 
 
 def normalised_difference(positive: Tensor, negative: Tensor, floor: float = 0.02) -> Tensor:
@@ -40,7 +41,12 @@ def normalised_difference(positive: Tensor, negative: Tensor, floor: float = 0.0
 
 
 def index_loss(enhanced: Tensor, reference: Tensor, pairs: tuple[tuple[int, int], ...]) -> Tensor:
-    """Mean absolute difference of normalised differences over channel `pairs` (positive, negative), reflectance in."""
+    """Mean absolute difference of normalised differences over channel `pairs` (positive, negative), reflectance in.
+
+    0 without pairs: the bands have no index.
+    """
+    if not pairs:
+        return enhanced.new_zeros(())
     terms = [
         functional.l1_loss(
             normalised_difference(enhanced[:, p], enhanced[:, n]),
