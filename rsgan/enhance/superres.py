@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -561,6 +561,8 @@ def _job(scene: Scene, model: Model, reason: str, out: Path, options: Options) -
     halo = ResidualGenerator(model.card.generator).receptive_field + FILL_REACH
     windows = _plan(scene, part, options.window, halo)
     grid = scene.grid.crop(type(windows[0].keep)(*part)).refine(model.card.scale)
+    if not scene.grid.has_transform:
+        grid = replace(grid, transform=scene.grid.transform)
     job = Job(scene, model, reason, out, options, windows, grid)
     job.check()
     return job
