@@ -118,11 +118,25 @@ def save_model(
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         save_file(tensors, partial, metadata={CARD_KEY: card.model_dump_json()})
+        partial.chmod(0o644)  # safetensors writes for the owner alone; models are read by everyone
         partial.replace(path)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: the model cannot be written ({error}).") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def replace_card(path: Path, card: ModelCard) -> None:
+    """Give a model file another card, its weights unchanged.
+
+    Raises:
+        ModelError: the file is no model, its weights do not fit the new card, or it cannot be written.
+    """
+    tensors = open_model(path).tensors
+    faithful, adversarial, discriminator = (
+        _part(tensors, f"{name}.") for name in ("faithful", "adversarial", "discriminator")
+    )
+    save_model(path, card, faithful, adversarial or None, discriminator or None)
 
 
 def zoo_names() -> tuple[str, ...]:

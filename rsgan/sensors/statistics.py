@@ -187,7 +187,7 @@ NOISE_RATIO_FLOOR = 0.02
 """Noise / spread below which noise does not matter; the estimator does not try to resolve it."""
 
 
-def fit_probe(features: Floats, noise_ratio: Floats, sigma: Floats, ridge: float = 10.0) -> Probe:
+def fit_probe(features: Floats, noise_ratio: Floats, sigma: Floats, ridge: float = 30.0) -> Probe:
     """Ridge regression of log noise and sigma on features.
 
     Args:

@@ -32,5 +32,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no checkpoint to resume from. Start the run without --resume.") from error
     except Exception as error:
-        raise ConfigError(f"{path}: not a readable checkpoint ({error}). Start the run without --resume.") from error
+        # torch's own words advise to load code from the file
+        found = type(error).__name__
+        raise ConfigError(f"{path}: not a readable checkpoint ({found}). Start the run without --resume.") from error
     return state

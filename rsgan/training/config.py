@@ -108,6 +108,8 @@ class Training(Frozen):
         validate_every: chips between two validations.
         checkpoint_every: chips between two checkpoints.
         log_every: chips between two lines of the log.
+        probe_samples: simulated observations on which the estimators of noise and point spread function are fitted at
+            the end; 0 leaves them out of the model.
     """
 
     batch_size: int = Field(ge=1)
@@ -129,6 +131,7 @@ class Training(Frozen):
     validate_every: int = Field(ge=1)
     checkpoint_every: int = Field(ge=1)
     log_every: int = Field(default=800, ge=1)
+    probe_samples: int = Field(default=2000, ge=0)
 
 
 class ModelDescription(Frozen):

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 
-from rsgan.card import ModelCard
+from rsgan.card import ModelCard, ProbeCoefficients
 from rsgan.errors import ConfigError, RsganError
 from rsgan.model import State, save_model
 from rsgan.nn.discriminators import PatchDiscriminator
@@ -28,6 +28,7 @@ from rsgan.training.checkpoint import load_checkpoint, save_checkpoint
 from rsgan.training.config import TrainConfig, Training
 from rsgan.training.games.paired import PairedGame
 from rsgan.training.pairs import PairDataset
+from rsgan.training.probe import fit_scene_probe
 from rsgan.training.tiles import load_tiles
 from rsgan.training.validation import Validation
 
@@ -114,7 +115,7 @@ class Trainer:
     def _step(self, name: str, network: nn.Module, terms: dict[str, Tensor], clip: float) -> dict[str, float]:
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss):
-            values = {key: float(value) for key, value in terms.items()}
+            values = {key: float(value.detach()) for key, value in terms.items()}
             raise RsganError(f"training stopped at samples_seen {self.samples_seen}: a loss is not finite ({values}).")
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
@@ -183,7 +184,7 @@ class Trainer:
         averaged = plain(self.ema.state_dict())
         return (averaged, None) if self.faithful is None else (self.faithful, averaged)
 
-    def card(self) -> ModelCard:
+    def card(self, probe: ProbeCoefficients | None = None) -> ModelCard:
         """The card of the model as it stands."""
         config, model = self.config, self.config.model
         text = config.model_dump_json()
@@ -199,6 +200,7 @@ class Trainer:
             objective="non-saturating" if self.faithful is not None else "none",
             sigma=config.sensor.sigma,
             noise=config.sensor.noise,
+            probe=probe,
             samples_seen=self.samples_seen,
             training_data=model.training_data,
             limits=model.limits,
@@ -206,10 +208,12 @@ class Trainer:
             config_sha256=hashlib.sha256(text.encode()).hexdigest(),
         )
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, probe: ProbeCoefficients | None = None) -> None:
         """Write the model file."""
         faithful, adversarial = self.final_states()
-        save_model(path, self.card(), faithful, adversarial, self.discriminator.state_dict() if adversarial else None)
+        save_model(
+            path, self.card(probe), faithful, adversarial, self.discriminator.state_dict() if adversarial else None
+        )
 
 
 @dataclass(frozen=True)
@@ -273,7 +277,7 @@ def train(config: TrainConfig, run: Path, *, device: torch.device, resume: bool 
             last, started = seen, now
             journal.write("train", seen, values)
             yield {"samples_seen": seen, **values}
-        if due["validate"] or seen >= len(dataset) - config.training.batch_size:
+        if due["validate"] or seen > len(dataset) - config.training.batch_size:
             figures = validation.measure(trainer.ema.module)
             validation.panel(trainer.ema.module, run / "panels" / f"{seen:09d}.png")
             journal.write("validation", seen, figures)
@@ -283,7 +287,8 @@ def train(config: TrainConfig, run: Path, *, device: torch.device, resume: bool 
         if due["checkpoint"]:
             save_checkpoint(run / CHECKPOINT, trainer.state())
     save_checkpoint(run / CHECKPOINT, trainer.state())
-    trainer.save(run / MODEL)
+    count = config.training.probe_samples
+    trainer.save(run / MODEL, fit_scene_probe(training_tiles, config, count) if count else None)
     journal.board.close()
 
 

@@ -1,0 +1,289 @@
+"""Quality of super-resolution on held-out places, against learning-free baselines: writes a section of RESULTS.md.
+
+    python benchmarks/quality_superres.py --data DIR [--config configs/superres_s2_rgbn_x2.yaml ...] [--json FILE]
+
+Wald protocol: a held-out raster is the reference; the observed one is its Gaussian blur of sigma input pixels, area
+mean, noise and rounding to integers. `rsgan superres` then runs on that GeoTIFF from file to file with default
+settings: noise and point spread function are estimated, nothing about the protocol is told. The back-projection rows
+ARE told the true sigma. 16 pixels at the border are left out. PSNR has data range 1 in reflectance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+
+import rsgan
+from benchmarks.results import record, table
+from rsgan.card import Figure
+from rsgan.filters.back_projection import back_projection
+from rsgan.geo import Grid, RasterWriter, Scene
+from rsgan.metrics import consistency, correctness, fidelity
+from rsgan.model import find_model, read_card, replace_card
+from rsgan.sensors.optical import degrade
+from rsgan.training.config import load_config
+from rsgan.training.tiles import Tile, read_split
+
+Floats = NDArray[np.floating]
+BORDER = 16
+DN = 1e-4
+PROTOCOLS = {"P40": (0.40, 0.0), "P50": (0.50, 0.0), "P40n": (0.40, 0.001)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """Figures of one method on one tile under one protocol."""
+
+    scale: int
+    protocol: str
+    tile: str
+    method: str
+    psnr: float
+    improvement: float
+    omission: float
+    hallucination: float
+    reflectance: float
+    spectral_deg: float
+    spatial_px: float
+    residual_rms: float
+    ndvi: float
+    ndvi_noise: float
+    power: float
+
+
+def observe(reference: Floats, scale: int, sigma: float, noise: float, seed: int) -> Floats:
+    """Simulated observation (C, h, w), rounded to stored integers."""
+    sharp = torch.from_numpy(reference)[None].double()
+    seen = degrade(sharp, torch.full(sharp.shape[:2], sigma), scale)[0].numpy()
+    seen = seen + noise * np.random.default_rng(seed).standard_normal(seen.shape)
+    return np.clip(np.round(seen / DN), 1, 65535) * DN
+
+
+def write(path: Path, reflectance: Floats, bands: tuple[str, ...], gsd_m: float) -> None:
+    """A georeferenced raster as a user would have it."""
+    grid = Grid(CRS.from_epsg(32633), Affine(gsd_m, 0, 5e5, 0, -gsd_m, 5.3e6), reflectance.shape[1:])
+    scales = [DN] * len(bands)
+    with RasterWriter(
+        path, grid=grid, count=len(bands), dtype="uint16", descriptions=bands, scales=scales, cog=False
+    ) as writer:
+        writer.write(np.round(reflectance / DN).astype(np.uint16), grid.window)
+
+
+def read(path: Path, bands: tuple[str, ...]) -> Floats:
+    """Reflectance of a whole raster."""
+    with Scene.open([path], wanted=bands) as scene:
+        return scene.read(scene.grid.window).values.astype(np.float64)
+
+
+def ours(
+    folder: Path, observed: Floats, model: str, bands: tuple[str, ...], gsd_m: float
+) -> Iterator[tuple[str, Floats]]:
+    """(method, enhanced) of the shipped model from file to file at its default, and at sharpness 0 and 1."""
+    source = folder / "observed.tif"
+    source.unlink(missing_ok=True)
+    write(source, observed, bands, gsd_m)
+    settings: list[tuple[str, float | None]] = [("ours, default", None), ("ours, sharpness 0", 0.0)]
+    if rsgan.open_model(model).has_adversarial:
+        settings.append(("ours, sharpness 1", 1.0))
+    for method, sharpness in settings:
+        out = rsgan.superres(
+            source, folder / "enhanced.tif", model=model, sharpness=sharpness, overwrite=True, cog=False
+        )
+        yield method, read(out, bands)
+
+
+def baselines(observed: Floats, scale: int, sigma: float, reference: Floats) -> Iterator[tuple[str, Floats]]:
+    """(method, enhanced) of everything that does not learn."""
+    seen = torch.from_numpy(observed)[None]
+    sigmas = torch.full(seen.shape[:2], sigma)
+    yield "bilinear", correctness.resize_bilinear(observed, reference.shape[1:])
+    for steps, name in ((0, "bicubic"), (5, "back-projection, 5 steps"), (30, "back-projection, 30 steps")):
+        yield name, back_projection(seen, sigmas, scale, steps)[0].numpy()
+    yield "oracle (the reference)", reference
+
+
+def score(
+    method: str, enhanced: Floats, reference: Floats, observed: Floats, tile: str, scale: int, protocol: str
+) -> Row:
+    """Every figure of one enhanced tile."""
+    sigma, noise = PROTOCOLS[protocol]
+    inner = slice(None), slice(BORDER, -BORDER), slice(BORDER, -BORDER)
+    share = correctness.measure(observed, enhanced, reference)
+    degraded = degrade(torch.from_numpy(enhanced)[None], torch.full((1, len(enhanced)), sigma), scale)[0].numpy()
+    cut = BORDER // scale
+    small = slice(None), slice(cut, -cut), slice(cut, -cut)
+    bound = consistency.measure(degraded[small], observed[small], noise=noise or None)
+    power = consistency.power_gain(enhanced[inner], reference[inner], scale=scale)
+    return Row(
+        scale=scale,
+        protocol=protocol,
+        tile=tile,
+        method=method,
+        psnr=fidelity.psnr(enhanced[inner], reference[inner], data_range=1.0).pooled,
+        improvement=share.improvement,
+        omission=share.omission,
+        hallucination=share.hallucination,
+        reflectance=share.reflectance,
+        spectral_deg=share.spectral_deg,
+        spatial_px=max(bound.shift_px.per_band),
+        residual_rms=bound.residual_rms.pooled,
+        ndvi=bound.index_difference,
+        ndvi_noise=float("nan") if bound.index_noise is None else bound.index_noise * consistency.GAUSSIAN_MEDIAN,
+        power=power.pooled,
+    )
+
+
+def measure_tile(
+    tile: Tile, number: int, scale: int, model: str, bands: tuple[str, ...], folder: Path
+) -> Iterator[Row]:
+    """Every method under every protocol on one tile."""
+    height, width = (n // (2 * scale) * (2 * scale) for n in tile.valid.shape)
+    if not tile.valid[:height, :width].all():
+        raise SystemExit(f"{tile.path} has invalid pixels; held-out tiles must be whole")
+    reference = np.maximum(tile.values[:, :height, :width].astype(np.float64), DN)
+    for protocol, (sigma, noise) in PROTOCOLS.items():
+        observed = observe(reference, scale, sigma, noise, seed=number)
+        for method, enhanced in (
+            *baselines(observed, scale, sigma, reference),
+            *ours(folder, observed, model, bands, 10.0 * scale),
+        ):
+            yield score(method, enhanced.astype(np.float64), reference, observed, tile.path.stem, scale, protocol)
+
+
+def spread_text(values: Floats, digits: int) -> str:
+    """Mean and standard deviation over tiles."""
+    finite = values[np.isfinite(values)]
+    return f"{finite.mean():.{digits}f} ± {finite.std():.{digits}f}" if finite.size else "-"
+
+
+COLUMNS = {
+    "psnr": ("PSNR dB", 2),
+    "improvement": ("improvement", 3),
+    "omission": ("omission", 3),
+    "hallucination": ("hallucination", 3),
+    "reflectance": ("reflectance", 4),
+    "spectral_deg": ("spectral deg", 2),
+    "power": ("power", 2),
+}
+"""Figures in the tables: heading and digits. `power` is that of detail finer than the input's Nyquist, reference = 1."""
+DEFAULT, BICUBIC, FIVE, THIRTY = "ours, default", "bicubic", "back-projection, 5 steps", "back-projection, 30 steps"
+
+
+def column(rows: list[Row], method: str, name: str) -> Floats:
+    """One figure of one method, tile by tile."""
+    return np.array([getattr(row, name) for row in rows if row.method == method])
+
+
+def rival_psnr(rows: list[Row], noise: float) -> Floats:
+    """PSNR of the baseline to beat: 5 steps of back-projection; under noise the best of bicubic, 5 and 30 steps."""
+    names = (FIVE, BICUBIC, THIRTY) if noise else (FIVE,)
+    return np.max([column(rows, name, "psnr") for name in names], axis=0)
+
+
+def table_of(rows: list[Row]) -> str:
+    """Markdown table of every method: mean and spread over tiles."""
+    body = [
+        [method, *(spread_text(column(rows, method, name), digits) for name, (_, digits) in COLUMNS.items())]
+        for method in dict.fromkeys(row.method for row in rows)
+    ]
+    return table(["method", *(heading for heading, _ in COLUMNS.values())], body)
+
+
+def tables(rows: list[Row]) -> str:
+    """Markdown: one table per scale and protocol, each followed by the gains."""
+    parts = []
+    for scale in sorted({row.scale for row in rows}):
+        for protocol, (sigma, noise) in PROTOCOLS.items():
+            here = [row for row in rows if (row.scale, row.protocol) == (scale, protocol)]
+            tiles = len({row.tile for row in here})
+            parts.append(f"### x{scale}, {protocol}: sigma {sigma}, noise {noise:g}, {tiles} tiles\n\n{table_of(here)}")
+            parts.append(gains(here, noise))
+    return "\n\n".join(parts)
+
+
+def gains(rows: list[Row], noise: float) -> str:
+    """Sentences on the default setting."""
+    mine, bicubic = column(rows, DEFAULT, "psnr"), column(rows, BICUBIC, "psnr")
+    gain = mine - rival_psnr(rows, noise)
+    against = "the best of bicubic, 5 and 30 steps" if noise else "5-step back-projection"
+    residual, ndvi = column(rows, DEFAULT, "residual_rms"), column(rows, DEFAULT, "ndvi")
+    lines = [
+        f"Default against {against}: {spread_text(gain, 2)} dB, worst tile {gain.min():+.2f} dB; "
+        f"against bicubic: {spread_text(mine - bicubic, 2)} dB, worst tile {(mine - bicubic).min():+.2f} dB, "
+        f"above it on {np.mean(mine > bicubic):.0%} of the tiles.",
+        f"Consistency at default: residual RMS {spread_text(residual, 5)} reflectance"
+        + (f" = {spread_text(residual / noise, 2)} of the noise" if noise else "")
+        + f", shift {spread_text(column(rows, DEFAULT, 'spatial_px'), 4)} input pixels"
+        + f", median NDVI difference {spread_text(ndvi, 4)}"
+        + (f" ({spread_text(ndvi / column(rows, DEFAULT, 'ndvi_noise'), 2)} of the noise's own)." if noise else "."),
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def figures(rows: list[Row], scale: int) -> tuple[Figure, ...]:
+    """What goes into the card: the default setting and its baseline."""
+    found = []
+    for protocol, (_, noise) in PROTOCOLS.items():
+        here = [row for row in rows if (row.scale, row.protocol) == (scale, protocol)]
+        pairs = {"PSNR, dB": (column(here, DEFAULT, "psnr"), rival_psnr(here, noise))}
+        for name in ("improvement", "hallucination"):
+            pairs[name] = column(here, DEFAULT, name), column(here, FIVE, name)
+        for what, (mine, rival) in pairs.items():
+            ours, baseline, spread = (
+                round(float(v), 4) for v in (np.nanmean(mine), np.nanmean(rival), np.nanstd(mine - rival))
+            )
+            found.append(
+                Figure(protocol=f"{protocol} x{scale}", what=what, ours=ours, baseline=baseline, spread=spread)
+            )
+    return tuple(found)
+
+
+def main() -> None:
+    """Parse, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the rasters that the configs name")
+    parser.add_argument(
+        "--config", type=Path, nargs="+", default=sorted(Path("configs").glob("superres_s2_rgbn_x?.yaml"))
+    )
+    parser.add_argument("--model", help="a model file instead of the package's, for a single config")
+    parser.add_argument("--update-card", action="store_true", help="write the figures into the package's model cards")
+    parser.add_argument("--json", type=Path, help="also write every row")
+    parser.add_argument("--smallest", type=int, default=96, help="smallest side of a tile that is used")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for path in arguments.config:
+            config = load_config(path)
+            tiles = read_split(arguments.data, config.data.validation, config.model.bands)
+            tiles = [tile for tile in tiles if min(tile.valid.shape) >= arguments.smallest]
+            for number, tile in enumerate(tiles):
+                model = arguments.model or config.model.name
+                rows += measure_tile(tile, number, config.generator.scale, model, config.model.bands, Path(folder))
+                print(path.stem, number + 1, "of", len(tiles), flush=True)
+    body = tables(rows)
+    print(body)
+    if arguments.model is None:
+        record("quality_superres.py", "`python benchmarks/quality_superres.py --data DIR`\n\n" + body)
+    if arguments.update_card:
+        for path in arguments.config:
+            config = load_config(path)
+            file = find_model(config.model.name)
+            card = read_card(file)
+            replace_card(file, card.model_copy(update={"metrics": figures(rows, config.generator.scale)}))
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(row) for row in rows]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

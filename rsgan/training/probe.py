@@ -1,0 +1,77 @@
+"""Fits the estimators of a scene's noise and point spread function that travel in the model's card."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rsgan.card import ProbeCoefficients
+from rsgan.sensors.optical import degrade
+from rsgan.sensors.statistics import FEATURES, SMALLEST_PROBE, band_scaling, fit_probe, probe_features
+from rsgan.training.config import TrainConfig
+from rsgan.training.tiles import Tile
+
+LARGEST = 160
+"""Side of the largest observed chip that is looked at, input pixels; the smallest is `SMALLEST_PROBE`."""
+SCALES = (2, 4)
+"""Factors by which tiles are reduced to simulate observations: references of several gsd."""
+QUANTUM = 1e-4
+ATTEMPTS = 20
+"""Tries per simulated observation before the tiles are given up."""
+
+
+def _observed(
+    tile: Tile, config: TrainConfig, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], float, float] | None:
+    """One simulated observation (C, h, w) of a random part of a tile, with its sigma and noise; None if it has holes."""
+    scale = int(rng.choice(SCALES))
+    limit = min(*tile.valid.shape, LARGEST * scale) // scale
+    if limit < SMALLEST_PROBE:
+        return None
+    side = int(rng.integers(SMALLEST_PROBE, limit + 1)) * scale
+    row, column = (int(rng.integers(n - side + 1)) for n in tile.valid.shape)
+    if not tile.valid[row : row + side, column : column + side].all():
+        return None
+    part = torch.from_numpy(tile.values[None, :, row : row + side, column : column + side].copy())
+    sigma = float(rng.uniform(*config.sensor.sigma))
+    quiet = rng.random() < config.sensor.noise_free
+    noise = 0.0 if quiet else float(np.exp(rng.uniform(*np.log(config.sensor.noise))))
+    seen = degrade(part, torch.full(part.shape[:2], sigma), scale)[0].numpy().astype(np.float64)
+    seen = np.round((seen + noise * rng.standard_normal(seen.shape)) / QUANTUM) * QUANTUM
+    return seen, sigma, noise
+
+
+def fit_scene_probe(tiles: list[Tile], config: TrainConfig, samples: int) -> ProbeCoefficients | None:
+    """Simulate observations of the training tiles and regress their noise and sigma on what they show.
+
+    Args:
+        tiles: training tiles.
+        config: of the run; gives the ranges of the sensor and the seed.
+        samples: simulated observations.
+
+    Returns:
+        None where the tiles are too small or too full of holes for as many as there are features.
+    """
+    rng = np.random.default_rng((config.seed, 1))
+    weights = np.array([tile.weight for tile in tiles])
+    features: list[NDArray[np.floating]] = []
+    ratios: list[NDArray[np.floating]] = []
+    sigmas: list[NDArray[np.floating]] = []
+    for _ in range(ATTEMPTS * samples):
+        if len(sigmas) == samples:
+            break
+        found = _observed(tiles[int(rng.choice(len(tiles), p=weights / weights.sum()))], config, rng)
+        if found is None:
+            continue
+        seen, sigma, noise = found
+        spread = band_scaling(seen).spread
+        whole = np.ones(seen.shape[1:], dtype=bool)
+        features.append(probe_features(seen, whole, spread))
+        ratios.append(noise / spread)
+        sigmas.append(np.full(len(spread), sigma))
+    if len(sigmas) < FEATURES:
+        return None
+    probe = fit_probe(np.concatenate(features), np.concatenate(ratios), np.concatenate(sigmas))
+    values = {name: tuple(float(f"{v:.6g}") for v in getattr(probe, name)) for name in ProbeCoefficients.model_fields}
+    return ProbeCoefficients(**values)
