@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+torch.set_warn_always(True)  # a warning given once per process would fail whichever test happens to come first
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--real-data", type=Path, default=None, metavar="DIR", help="folder of real rasters")

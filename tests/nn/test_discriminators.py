@@ -66,4 +66,4 @@ def test_spectral_norm_bounds_every_layer() -> None:
     discriminator.eval()
     for layer in discriminator.layers:
         if isinstance(layer, torch.nn.Conv2d):
-            assert float(torch.linalg.matrix_norm(layer.weight.flatten(1), 2)) == pytest.approx(1.0, rel=0.02)
+            assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1.0, rel=0.02)

@@ -46,7 +46,7 @@ def test_untrained_and_noisy_it_takes_weighted_steps(rng: torch.Generator) -> No
 
 def test_the_weight_of_the_steps_falls_with_noise() -> None:
     generator = make()
-    trust = float(generator.log_trust.exp())
+    trust = generator.log_trust.exp().item()
     weight = generator.consistency_weight(torch.tensor([[0.0, trust, 3 * trust]]))
     assert weight.shape == (1, 3, 1, 1)
     torch.testing.assert_close(weight.flatten(), torch.tensor([1.0, 0.5, 0.1]))
@@ -66,7 +66,7 @@ def test_without_consistency_it_is_bicubic_plus_what_was_learned(rng: torch.Gene
     generator, observed, sensor = make(trained=True), torch.randn(1, 3, 6, 5, generator=rng), state()
     plain = generator(observed, sensor, consistency=False)
     torch.testing.assert_close(plain, upsample(observed, 2) + generator.residual(observed, sensor), rtol=0, atol=0)
-    assert float((plain - generator(observed, sensor)).abs().max()) > 1e-3
+    assert (plain - generator(observed, sensor)).abs().max().item() > 1e-3
 
 
 @pytest.mark.parametrize(("scale", "steps", "blocks"), [(2, 0, 1), (2, 2, 2), (4, 1, 1), (3, 3, 1)])
