@@ -1,0 +1,109 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rsgan.errors import ConfigError
+from rsgan.sensors.optical import degrade
+from rsgan.training.batch import Pairs, collate
+from rsgan.training.config import TrainConfig
+from rsgan.training.pairs import PairDataset, turn
+from rsgan.training.tiles import read_split
+
+Tiny = Callable[..., TrainConfig]
+WriteTile = Callable[..., Path]
+RGBN = ("B02", "B03", "B04", "B08")
+
+
+def same(first: Pairs, second: Pairs) -> bool:
+    return all(torch.equal(vars(first)[name], vars(second)[name]) for name in vars(first))
+
+
+def dataset(tiny: Tiny, **changes: object) -> PairDataset:
+    config = tiny(**changes)
+    return PairDataset(read_split(config.data.root, config.data.training, RGBN), config)
+
+
+@pytest.mark.parametrize("procedural", [0.0, 0.5])
+def test_a_sample_depends_on_seed_and_index_only(tiny: Tiny, write_tile: WriteTile, procedural: float) -> None:
+    write_tile("a.tif")
+    first, second = dataset(tiny, procedural=procedural), dataset(tiny, procedural=procedural)
+    forward = [first[i] for i in range(6)]
+    torch.manual_seed(99)
+    np.random.seed(99)
+    backward = [second[i] for i in reversed(range(6))][::-1]
+    assert all(same(a, b) for a, b in zip(forward, backward, strict=True))
+    assert not same(forward[0], forward[1])
+    assert not same(forward[0], dataset(tiny, procedural=procedural, seed=4)[0])
+
+
+def test_a_pair_is_a_chip_and_what_the_sensor_gives_of_it(tiny: Tiny, write_tile: WriteTile) -> None:
+    write_tile("a.tif")
+    data = dataset(tiny)
+    assert len(data) == 16
+    for index in range(8):
+        pair = data[index]
+        assert pair.reference.shape == (1, 4, 16, 16)
+        assert pair.observed.shape == (1, 4, 8, 8)
+        residual = pair.observed - degrade(pair.reference, pair.sigma, 2)
+        limit = 5 * pair.noise[..., None, None] + 0.6e-4
+        assert (residual.abs() <= limit).all()
+        assert float(pair.spread.min()) > 0
+
+
+def test_no_chip_holds_an_invalid_pixel(tiny: Tiny, write_tile: WriteTile) -> None:
+    path = write_tile("a.tif", holes=True)
+    config = tiny()
+    (tile,) = read_split(path.parent, config.data.training, RGBN)
+    poisoned = replace(tile, values=np.where(tile.valid, tile.values, np.nan).astype(np.float32))
+    data = PairDataset([poisoned], config)
+    for index in range(40):
+        assert torch.isfinite(data[index].reference).all()
+
+
+def test_tiles_smaller_than_a_chip_are_refused_with_both_sizes(tiny: Tiny, write_tile: WriteTile) -> None:
+    write_tile("a.tif", size=16)
+    with pytest.raises(ConfigError, match=r"none of the 1 training tiles holds a chip of training\.chip_size 32"):
+        dataset(tiny, chip_size=32)
+
+
+def test_tiles_without_a_whole_chip_are_refused_not_searched_for_ever(tiny: Tiny, write_tile: WriteTile) -> None:
+    write_tile("a.tif")
+    config = tiny()
+    (tile,) = read_split(config.data.root, config.data.training, RGBN)
+    valid = tile.valid.copy()
+    valid[::15] = False
+    with pytest.raises(ConfigError, match="none of the 1 training tiles"):
+        PairDataset([replace(tile, valid=valid)], config)
+    valid[15:32] = True
+    assert len(PairDataset([replace(tile, valid=valid)], config).tiles) == 1
+
+
+def test_tiles_are_drawn_by_their_weight(tiny: Tiny, write_tile: WriteTile) -> None:
+    write_tile("a.tif", size=16)
+    config = tiny()
+    (tile,) = read_split(config.data.root, config.data.training, RGBN)
+    dark = replace(tile, values=np.full_like(tile.values, 0.01), weight=1.0)
+    bright = replace(tile, values=np.full_like(tile.values, 0.5), weight=3.0)
+    data = PairDataset([dark, bright], config)
+    share = np.mean([float(data[i].reference.mean()) > 0.1 for i in range(300)])
+    assert share == pytest.approx(0.75, abs=0.1)
+
+
+def test_turn_gives_the_eight_symmetries_of_the_square() -> None:
+    chip = np.arange(9, dtype=np.float32).reshape(1, 3, 3)
+    turned = {turn(chip, symmetry).tobytes() for symmetry in range(8)}
+    assert len(turned) == 8
+    np.testing.assert_array_equal(turn(chip, 0), chip)
+    np.testing.assert_array_equal(turn(chip, 4), chip[:, :, ::-1])
+
+
+def test_collate_keeps_the_order_of_samples(tiny: Tiny, write_tile: WriteTile) -> None:
+    write_tile("a.tif")
+    data = dataset(tiny)
+    batch = collate([data[0], data[3]])
+    assert batch.reference.shape == (2, 4, 16, 16)
+    assert torch.equal(batch.observed[1:], data[3].observed)

@@ -1,0 +1,77 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rsgan.filters.back_projection import back_projection
+from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig
+from rsgan.sensors.optical import degrade
+from rsgan.sensors.procedural import draw_scene
+from rsgan.training.tiles import Tile
+from rsgan.training.validation import Validation, inner_psnr
+
+
+@pytest.fixture
+def tile() -> Tile:
+    values, _ = draw_scene(np.random.default_rng(0), (97, 110), 10.0)
+    return Tile(Path("b.tif"), values, np.ones((97, 110), bool), None, None, 1.0)
+
+
+def make(steps: int) -> ResidualGenerator:
+    return ResidualGenerator(
+        ResidualGeneratorConfig(bands=4, scale=2, channels=4, blocks=1, consistency_steps=steps)
+    ).eval()
+
+
+def test_inner_psnr_leaves_sixteen_border_pixels_out() -> None:
+    reference = torch.zeros(1, 2, 40, 40)
+    enhanced = torch.full_like(reference, 0.1)
+    enhanced[..., :16, :] = 9.0
+    assert inner_psnr(enhanced, reference) == pytest.approx(20.0, abs=1e-4)
+
+
+def test_an_untrained_generator_gains_what_its_steps_gain(tile: Tile, tiny) -> None:
+    validation = Validation([tile], tiny(), torch.device("cpu"))
+    (reference,) = validation.references
+    assert reference.shape == (1, 4, 96, 110)
+    observed, sigma, _ = validation.observe(reference, 0, "P40")
+    bicubic, two, five = (inner_psnr(back_projection(observed, sigma, 2, n), reference) for n in (0, 2, 5))
+    figures = validation.measure(make(2))
+    assert bicubic < two
+    assert figures["gain_db/P40"] == pytest.approx(two - max(bicubic, five), abs=1e-3)
+    assert figures["gain_db/P40"] == figures["worst_db/P40"]
+
+
+def test_observed_is_the_degraded_reference_rounded_to_dn(tile: Tile, tiny) -> None:
+    validation = Validation([tile], tiny(), torch.device("cpu"))
+    (reference,) = validation.references
+    observed, sigma, noise = validation.observe(reference, 0, "P50")
+    assert noise == 0
+    assert torch.equal(sigma, torch.full((1, 4), 0.5))
+    assert float((observed - degrade(reference, sigma, 2)).abs().max()) <= 0.5e-4 + 1e-7
+    noisy = validation.observe(reference, 0, "P40n")[0]
+    assert torch.equal(noisy, validation.observe(reference, 0, "P40n")[0])
+    residual = noisy - validation.observe(reference, 0, "P40")[0]
+    assert float(residual.std()) == pytest.approx(0.001, rel=0.05)
+
+
+def test_tiles_with_holes_or_too_small_are_not_judged_on(tile: Tile, tiny) -> None:
+    holes = tile.valid.copy()
+    holes[50, 50] = False
+    small = replace(tile, values=tile.values[:, :62, :62], valid=tile.valid[:62, :62])
+    kept = Validation([replace(tile, valid=holes), small, tile], tiny(), torch.device("cpu")).references
+    assert len(kept) == 1
+
+
+def test_the_panel_shows_bicubic_enhanced_and_reference_in_a_row(tile: Tile, tiny, tmp_path: Path) -> None:
+    validation = Validation([tile], tiny(), torch.device("cpu"))
+    with torch.no_grad():
+        validation.panel(make(1), tmp_path / "panels" / "1.png")
+    with Image.open(tmp_path / "panels" / "1.png") as picture:
+        assert picture.size == (3 * 192, 192)
+        pixels = np.asarray(picture).astype(float)
+    left, middle, right = (pixels[:96, n * 192 : n * 192 + 96] for n in range(3))
+    assert np.abs(middle - right).mean() < np.abs(left - right).mean()
