@@ -33,10 +33,10 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="rsgan")
 def main() -> None:
-    r"""Make satellite rasters better, and say how far the result can be trusted.
+    """Make satellite rasters better, and say how far the result can be trusted.
 
     \b
     Examples:
       rsgan superres scene.tif -o sharper.tif --preview look.png
       rsgan card s2-rgbn-x2
-    """
+    """  # noqa: D301 - click reads the backspace as "do not rewrap"

@@ -11,13 +11,13 @@ from rsgan.cli.options import friendly_errors
 @click.argument("model")
 @click.option("--json", "as_json", is_flag=True, help="The whole card as JSON.")
 def command(model: str, as_json: bool) -> None:
-    r"""Print what MODEL (a name or a .safetensors file) is, its training data, held-out figures and limits.
+    """Print what MODEL (a name or a .safetensors file) is, its training data, held-out figures and limits.
 
     \b
     Examples:
       rsgan card s2-rgbn-x2
       rsgan card s2-rgbn-x4 --json
-    """
+    """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         from rsgan.model import find_model, read_card
 

@@ -12,13 +12,13 @@ from rsgan.cli.options import friendly_errors
 @click.command(name="models", short_help="List the models at hand.")
 @click.option("--json", "as_json", is_flag=True, help="All cards as a JSON list.")
 def command(as_json: bool) -> None:
-    r"""List the models in the package: task, bands, gsd, scale.
+    """List the models in the package: task, bands, gsd, scale.
 
     \b
     Examples:
       rsgan models
       rsgan models --json
-    """
+    """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         from rsgan.model import find_model, read_card, zoo_names
 

@@ -87,7 +87,5 @@ def names(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str,
 
 def verbosity(command: Command) -> Command:
     """Add -q and -v."""
-    command = click.option("-v", "--verbose", is_flag=True, help="Say more: bands, radiometry, windows, device.")(
-        command
-    )
+    command = click.option("-v", "--verbose", is_flag=True, help="Say more.")(command)
     return click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")(command)

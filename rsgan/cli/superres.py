@@ -74,7 +74,7 @@ def command(
     verbose: bool,
     **settings: Any,  # noqa: ANN401 - click's options
 ) -> None:
-    r"""Sharpen a multispectral raster: GeoTIFF, COG, VRT or JPEG 2000 in, GeoTIFF out.
+    """Sharpen a multispectral raster: GeoTIFF, COG, VRT or JPEG 2000 in, GeoTIFF out.
 
     INPUT is one raster with all bands, or one raster per band. Georeferencing, nodata, data type, band names and
     radiometry are kept. Detail finer than the input's pixels is estimated, not observed.
@@ -83,7 +83,7 @@ def command(
     Examples:
       rsgan superres scene.tif -o sharper.tif --preview look.png
       rsgan superres B02.tif B03.tif B04.tif B08.tif --scale 4 -o sharper.tif
-    """
+    """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         from rsgan.enhance.superres import prepare
 

@@ -25,13 +25,13 @@ from rsgan.cli.options import friendly_errors, progress_bar, talk, verbosity
 def command(
     config: Path, data: Path | None, out: Path | None, resume: bool, device: str, quiet: bool, verbose: bool
 ) -> None:
-    r"""Train as CONFIG (a YAML file) says: writes log, panels, checkpoint and model.safetensors into the run folder.
+    """Train as CONFIG (a YAML file) says: writes log, panels, checkpoint and model.safetensors into the run folder.
 
     \b
     Examples:
       rsgan train configs/smoke_cpu.yaml --out runs/smoke
       rsgan train configs/superres_s2_rgbn_x2.yaml --data tiles/ --out runs/x2 --resume
-    """
+    """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         from rsgan.model import choose_device
         from rsgan.training.config import load_config

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from rsgan.card import ModelCard
+from rsgan.catalogue import SENSORS
 from rsgan.enhance.preview import check_preview, save_preview
 from rsgan.enhance.statistics import SceneStatistics, scene_statistics
 from rsgan.enhance.walk import Floats, Progress, walk
@@ -509,7 +510,7 @@ def prepare(
         scene, cards = _open_fitting(sources, candidates(scale), how)
     else:
         path = find_model(model)
-        card = read_card(path)
+        card = _sound_card(path)
         if scale not in (None, card.scale):
             raise ModelError(
                 f"--scale {scale}: model {card.name} has scale {card.scale}. Leave --scale out or choose another model."
@@ -530,6 +531,27 @@ def _refuse_twice(sources: Sequence[str | Path]) -> None:
     for number, source in enumerate(sources):
         if source in sources[:number]:
             raise InputError(f"{source} is given twice. Give each file once.")
+
+
+def _sound_card(path: Path) -> ModelCard:
+    """The card of a model file whose statements agree with each other.
+
+    Raises:
+        ModelError: no card, or its bands, scale and sensor are not those of its generator and of the catalogue.
+    """
+    card = read_card(path)
+    known = SENSORS.get(card.sensor)
+    missing = [name for name in card.bands if known is None or known.find(name) is None]
+    if known is None or missing:
+        what = f"bands {' '.join(missing)} of sensor" if known else "sensor"
+        raise ModelError(f"{path}: its card names {what} {card.sensor!r}, which this version of rsgan does not know.")
+    stated, built = (len(card.bands), card.scale), (card.generator.bands, card.generator.scale)
+    if stated != built:
+        raise ModelError(
+            f"{path}: its card names {stated[0]} bands and scale {stated[1]}, its generator is built for {built[0]} "
+            f"bands and scale {built[1]}. The file is damaged; copy or download it again."
+        )
+    return card
 
 
 def _open_scene(sources: Sequence[str | Path], card: ModelCard, how: dict[str, Any]) -> Scene:

@@ -16,9 +16,14 @@ Make = Callable[..., Path]
 Land = Callable[..., np.ndarray]
 
 
+def pixels_of(path: Path) -> np.ndarray:
+    with Image.open(path) as sheet:
+        return np.asarray(sheet)
+
+
 def panels_of(path: Path) -> list[np.ndarray]:
     """The three pictures of a preview, as (H, W, 3) bytes."""
-    sheet = np.asarray(Image.open(path))
+    sheet = pixels_of(path)
     width = (sheet.shape[1] - MARGIN) // 3 - MARGIN
     top = CAPTION + MARGIN
     starts = [MARGIN + n * (width + MARGIN) for n in range(3)]
@@ -86,14 +91,14 @@ def test_a_crop_shows_its_own_place(make_raster: Make, land: Land, tiny_model: P
 def test_small_panels_are_enlarged_by_a_whole_factor(tmp_path: Path, shape: tuple[int, int], factor: int) -> None:
     values = np.random.default_rng(1).random((3, *shape))
     save_panels(tmp_path / "x.png", [Panel("a", values)], (0, 1, 2))
-    height, width = np.asarray(Image.open(tmp_path / "x.png")).shape[:2]
+    height, width = pixels_of(tmp_path / "x.png").shape[:2]
     assert (height - CAPTION - 2 * MARGIN, width - 2 * MARGIN) == (shape[0] * factor, shape[1] * factor)
 
 
 def test_an_even_field_is_shown_even(tmp_path: Path) -> None:
     values = np.full((3, 64, 64), 0.2) + np.random.default_rng(1).normal(0, 1e-6, (3, 64, 64))
     save_panels(tmp_path / "x.png", [Panel("a", values)], (0, 1, 2))
-    shown = np.asarray(Image.open(tmp_path / "x.png"))[CAPTION + MARGIN : -MARGIN, MARGIN:-MARGIN]
+    shown = pixels_of(tmp_path / "x.png")[CAPTION + MARGIN : -MARGIN, MARGIN:-MARGIN]
     assert np.ptp(shown.astype(int)) <= 2
 
 
