@@ -5,33 +5,26 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from rsgan.card import ModelCard
-from rsgan.catalogue import SENSORS
+from rsgan.enhance.choice import candidates, choose_model, departs, metres, open_fitting, open_scene, sound_card
 from rsgan.enhance.preview import check_preview, save_preview
+from rsgan.enhance.scene_enhancer import Precision, SceneEnhancer
 from rsgan.enhance.statistics import SceneStatistics, scene_statistics
-from rsgan.enhance.walk import Floats, Progress, walk
-from rsgan.errors import BandError, GridError, InputError, ModelError, OutputError, RsganError, RsganWarning
+from rsgan.enhance.walk import Progress, walk
+from rsgan.errors import GridError, InputError, ModelError, OutputError, RsganError, RsganWarning
 from rsgan.geo import FILL_REACH, Grid, RasterWriter, Scene, WindowPlan, plan
-from rsgan.model import Device, Model, choose_device, find_model, open_model, read_card, zoo_names
+from rsgan.model import Device, Model, choose_device, find_model, open_model
 from rsgan.nn.generators import ResidualGenerator
-from rsgan.nn.generators.residual import SensorState
-from rsgan.sensors.optical import degrade
 
-Precision = Literal["float32", "bfloat16"]
 SMALLEST_WINDOW = 64
-GSD_TOLERANCE = 0.3
-"""Relative departure from the model's gsd from which the user is told."""
 TAGS_OF_THE_INPUT = (
     "AREA_OR_",
     "OVR_",
@@ -96,117 +89,6 @@ class Options:
             raise RsganError(f"--psf-sigma {self.psf_sigma}: expected 0 .. 0.6 input pixels (Sentinel-2: about 0.4).")
 
 
-def candidates(scale: int | None) -> dict[Path, ModelCard]:
-    """Cards of the package's models for a scale (None: any), by file.
-
-    Raises:
-        ModelError: no model of that scale.
-    """
-    cards = {path: read_card(path) for path in map(find_model, zoo_names())}
-    cards = {path: card for path, card in cards.items() if card.task == "superres"}
-    fitting = {path: card for path, card in cards.items() if scale in (None, card.scale)}
-    if not fitting:
-        known = ", ".join(str(known) for known in sorted({card.scale for card in cards.values()}))
-        raise ModelError(f"--scale {scale}: no such model; there are models for {known or 'none'}.")
-    return fitting
-
-
-def _departs(scene: Scene, card: ModelCard) -> bool:
-    """Whether the scene's gsd, where known, is not the one that the model was trained for."""
-    return any(abs(gsd / card.gsd_m - 1) > GSD_TOLERANCE for gsd in scene.gsd_m or ())
-
-
-def choose_model(scene: Scene, cards: dict[Path, ModelCard], scale: int | None) -> tuple[Path, str]:
-    """Model for a scene among those that take its bands, and why: trained for its gsd, then the smallest scale."""
-    order = sorted(cards, key=lambda path: (_departs(scene, cards[path]), cards[path].scale, path.name))
-    card, others = cards[order[0]], sorted({cards[path].scale for path in order} - {cards[order[0]].scale})
-    reason = f"chosen for {' '.join(card.bands)}" + ("" if scene.gsd_m is None else f" at {_metres(scene)}")
-    if scale is not None:
-        return order[0], f"{reason} and --scale {scale}"
-    further = ", ".join(f"--scale {other}" for other in others)
-    return order[0], reason + (f"; the smallest scale invents least, {further} goes further" if others else "")
-
-
-def _metres(scene: Scene, scale: int = 1) -> str:
-    """Ground sampling distance in words, both ways where they differ."""
-    both = [f"{gsd / scale:.4g}" for gsd in scene.gsd_m or ()]
-    return " x ".join(dict.fromkeys(both)) + " m"
-
-
-@contextmanager
-def _enough_memory(observed: Floats) -> Iterator[None]:
-    """Say which flags help when memory does not suffice for a batch (N, C, h, w)."""
-    try:
-        yield
-    except (MemoryError, torch.cuda.OutOfMemoryError) as error:
-        n, _, height, width = observed.shape
-        raise RsganError(
-            f"not enough memory for {n} windows of {width} x {height} input pixels. Give a smaller --window or --batch."
-        ) from error
-
-
-@dataclass
-class SceneEnhancer:
-    """A generator bound to one scene: reflectance in, reflectance out, and the measured consistency.
-
-    Attributes:
-        generator: the network.
-        statistics: of the scene.
-        device: where to compute.
-        precision: inside the network.
-        consistency: whether the closing steps run.
-        squares: sum of squared residuals of degrade(enhanced) - observed per band, so far.
-        count: number of residuals per band, so far.
-    """
-
-    generator: ResidualGenerator
-    statistics: SceneStatistics
-    device: torch.device
-    precision: Precision = "float32"
-    consistency: bool = True
-    squares: NDArray[np.float64] = field(init=False)
-    count: NDArray[np.int64] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Move the network to its device."""
-        bands = len(self.statistics.noise)
-        self.squares, self.count = np.zeros(bands), np.zeros(bands, dtype=np.int64)
-        self.generator = self.generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    @property
-    def scale(self) -> int:
-        """Output pixels per input pixel."""
-        return self.generator.config.scale
-
-    @property
-    def halo(self) -> int:
-        """Input pixels of context."""
-        return self.generator.receptive_field
-
-    @torch.inference_mode()
-    def __call__(self, observed: Floats, inner: tuple[slice, slice], valid: NDArray[np.bool_]) -> Floats:
-        """Enhance (N, C, h, w) reflectance and add to the consistency figure over the inner, valid pixels."""
-        scaling, count = self.statistics.scaling, len(observed)
-        seen = torch.from_numpy(scaling.to_network(observed)).to(self.device, memory_format=torch.channels_last)
-        spread = torch.from_numpy(scaling.spread).float()
-        sigma = torch.from_numpy(self.statistics.sigma).float().expand(count, -1).to(self.device)
-        noise = (torch.from_numpy(self.statistics.noise).float() / spread).expand(count, -1).to(self.device)
-        reduced = self.precision != "float32"
-        with _enough_memory(observed), torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced):
-            enhanced = self.generator(seen, SensorState(sigma, noise), consistency=self.consistency)
-        residual = (degrade(enhanced, sigma, self.scale) - seen).cpu().numpy()[:, :, inner[0], inner[1]]
-        usable = valid[:, :, inner[0], inner[1]]
-        squares = np.square(np.where(usable, residual, 0), dtype=np.float64)
-        self.squares += squares.sum((0, 2, 3)) * scaling.spread**2
-        self.count += usable.sum((0, 2, 3))
-        return scaling.to_reflectance(enhanced.cpu().numpy().astype(np.float64)).astype(np.float32)
-
-    @property
-    def residual_rms(self) -> NDArray[np.float64]:
-        """RMS of degrade(enhanced) - observed per band, reflectance; NaN for a band without a valid pixel."""
-        return np.where(self.count > 0, np.sqrt(self.squares / np.maximum(self.count, 1)), np.nan)
-
-
 @dataclass(frozen=True)
 class Result:
     """What was done.
@@ -260,9 +142,9 @@ class Job:
     def notes(self) -> tuple[str, ...]:
         """What the user must be told before the work."""
         card, notes = self.model.card, list(self.scene.notes)
-        if _departs(self.scene, card):
+        if departs(self.scene, card):
             notes.append(
-                f"the scene has pixels of {_metres(self.scene)}; {card.name} was trained for {card.gsd_m:g} m. "
+                f"the scene has pixels of {metres(self.scene)}; {card.name} was trained for {card.gsd_m:g} m. "
                 "It runs, but its held-out figures do not speak for this scene."
             )
         return tuple(notes)
@@ -271,7 +153,7 @@ class Job:
         """The plan in words; more of them on request."""
         card, scene, options = self.model.card, self.scene, self.options
         sharpness = card.sharpness if options.sharpness is None else options.sharpness
-        fine = "" if scene.gsd_m is None else f", {_metres(scene)} -> {_metres(scene, card.scale)}"
+        fine = "" if scene.gsd_m is None else f", {metres(scene)} -> {metres(scene, card.scale)}"
         numbers = " ".join(map(str, scene.band_choice.indexes))
         lines = [
             f"model: {card.name}, sharpness {sharpness:g} ({self.reason})",
@@ -507,15 +389,15 @@ def prepare(
     _refuse_twice(sources)
     how = {"bands": bands, "reflectance_scale": reflectance_scale, "gsd_m": gsd_m}
     if model is None:
-        scene, cards = _open_fitting(sources, candidates(scale), how)
+        scene, cards = open_fitting(sources, candidates(scale), how)
     else:
         path = find_model(model)
-        card = _sound_card(path)
+        card = sound_card(path)
         if scale not in (None, card.scale):
             raise ModelError(
                 f"--scale {scale}: model {card.name} has scale {card.scale}. Leave --scale out or choose another model."
             )
-        scene, cards = _open_scene(sources, card, how), {path: card}
+        scene, cards = open_scene(sources, card, how), {path: card}
     try:
         path, reason = choose_model(scene, cards, scale) if model is None else (path, "--model")
         opened = open_model(path)
@@ -531,50 +413,6 @@ def _refuse_twice(sources: Sequence[str | Path]) -> None:
     for number, source in enumerate(sources):
         if source in sources[:number]:
             raise InputError(f"{source} is given twice. Give each file once.")
-
-
-def _sound_card(path: Path) -> ModelCard:
-    """The card of a model file whose statements agree with each other.
-
-    Raises:
-        ModelError: no card, or its bands, scale and sensor are not those of its generator and of the catalogue.
-    """
-    card = read_card(path)
-    known = SENSORS.get(card.sensor)
-    missing = [name for name in card.bands if known is None or known.find(name) is None]
-    if known is None or missing:
-        what = f"bands {' '.join(missing)} of sensor" if known else "sensor"
-        raise ModelError(f"{path}: its card names {what} {card.sensor!r}, which this version of rsgan does not know.")
-    stated, built = (len(card.bands), card.scale), (card.generator.bands, card.generator.scale)
-    if stated != built:
-        raise ModelError(
-            f"{path}: its card names {stated[0]} bands and scale {stated[1]}, its generator is built for {built[0]} "
-            f"bands and scale {built[1]}. The file is damaged; copy or download it again."
-        )
-    return card
-
-
-def _open_scene(sources: Sequence[str | Path], card: ModelCard, how: dict[str, Any]) -> Scene:
-    return Scene.open(sources, wanted=card.bands, sensor_name=card.sensor, **how)
-
-
-def _open_fitting(
-    sources: Sequence[str | Path], cards: dict[Path, ModelCard], how: dict[str, Any]
-) -> tuple[Scene, dict[Path, ModelCard]]:
-    """The scene with the bands of the first models that fit it, and the cards of all models of these bands.
-
-    Raises:
-        BandError: the scene has the bands of no model; what the first one lacked.
-    """
-    refusals = []
-    for first in {(card.bands, card.sensor): card for card in reversed(cards.values())}.values():
-        try:
-            scene = _open_scene(sources, first, how)
-        except BandError as error:
-            refusals.append(error)
-            continue
-        return scene, {p: c for p, c in cards.items() if (c.bands, c.sensor) == (first.bands, first.sensor)}
-    raise refusals[-1]
 
 
 def _job(scene: Scene, model: Model, reason: str, out: Path, options: Options) -> Job:

@@ -352,7 +352,9 @@ def test_a_folder_without_permission_is_named(
     assert "cannot be written to. Change its permissions" in result.stderr
 
 
-@pytest.mark.parametrize("where", ["rsgan.enhance.superres.SceneEnhancer.__call__", "rsgan.enhance.superres.prepare"])
+@pytest.mark.parametrize(
+    "where", ["rsgan.enhance.scene_enhancer.SceneEnhancer.__call__", "rsgan.enhance.superres.prepare"]
+)
 def test_ctrl_c_leaves_nothing_and_exits_with_130(
     run: Run, make_scene: MakeScene, model: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -360,7 +362,7 @@ def test_ctrl_c_leaves_nothing_and_exits_with_130(
         raise KeyboardInterrupt
 
     scene = make_scene()
-    monkeypatch.setattr(where, interrupt)
+    monkeypatch.setattr(f"rsgan.enhance.{where}", interrupt)
     result = run("superres", scene, "-o", "out.tif", "--model", model)
     assert (result.exit_code, result.stdout, files()) == (130, "", {"scene.tif"})
     assert result.stderr.endswith("Interrupted; no output was left behind.\n")

@@ -9,8 +9,9 @@ import rasterio
 import torch
 from scipy.ndimage import binary_dilation
 
+from rsgan.enhance.scene_enhancer import SceneEnhancer
 from rsgan.enhance.statistics import SceneStatistics, scene_statistics
-from rsgan.enhance.superres import SceneEnhancer, superres
+from rsgan.enhance.superres import superres
 from rsgan.enhance.walk import walk
 from rsgan.geo import FILL_REACH, RasterWriter, Scene, plan
 from rsgan.model import open_model
