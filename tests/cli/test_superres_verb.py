@@ -352,9 +352,7 @@ def test_a_folder_without_permission_is_named(
     assert "cannot be written to. Change its permissions" in result.stderr
 
 
-@pytest.mark.parametrize(
-    "where", ["rsgan.enhance.scene_enhancer.SceneEnhancer.__call__", "rsgan.enhance.superres.prepare"]
-)
+@pytest.mark.parametrize("where", ["scene_enhancer.SceneEnhancer.__call__", "superres.prepare"])
 def test_ctrl_c_leaves_nothing_and_exits_with_130(
     run: Run, make_scene: MakeScene, model: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
