@@ -112,9 +112,10 @@ def test_the_first_stage_leaves_the_discriminator_alone(tiny: Tiny) -> None:
 
 @pytest.mark.usefixtures("two_places")
 def test_the_discriminator_warms_up_alone_then_both_learn(tiny: Tiny) -> None:
-    config = tiny(faithful_samples=2, adversarial_samples=6, discriminator_warmup=2)
+    config = tiny(faithful_samples=4, adversarial_samples=6, discriminator_warmup=2)
     trainer = Trainer(config, CPU)
     trainer.update(batch_of(config))
+    trainer.update(batch_of(config, 2))
     frozen = plain(trainer.ema.state_dict())
     first = trainer.update(batch_of(config))
     assert trainer.faithful is not None

@@ -3,6 +3,7 @@ import torch
 
 from rsgan.nn.discriminators import PatchDiscriminator, PatchDiscriminatorConfig
 from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig
+from rsgan.nn.objectives import discriminator_loss
 from rsgan.sensors.optical import degrade
 from rsgan.training.batch import Pairs
 from rsgan.training.config import Losses
@@ -75,6 +76,16 @@ def test_the_discriminator_terms_move_only_the_discriminator(pairs: Pairs) -> No
     sum(terms.values()).backward()
     assert all(weight.grad is None for weight in game.generator.parameters())
     assert any(weight.grad.abs().max() > 0 for weight in game.discriminator.parameters() if weight.grad is not None)
+
+
+def test_the_discriminator_takes_references_for_real_and_the_enhanced_for_made(pairs: Pairs) -> None:
+    game = make()
+    game.discriminator.eval()
+    real = game.logits(Units.of(pairs).network(pairs.reference), pairs)
+    made = game.logits(game.enhance(pairs), pairs)
+    expected = discriminator_loss(real, made)
+    assert (expected - discriminator_loss(made, real)).abs().item() > 1e-4
+    torch.testing.assert_close(game.discriminator_terms(pairs, r1_weight=0.0)["discriminator"], expected)
 
 
 def test_the_penalty_is_half_its_weight_times_the_squared_gradient(pairs: Pairs) -> None:
