@@ -9,7 +9,7 @@ Three GeoTIFFs of one place:
 
 And one of another, so that there is a place to judge on that was not trained on:
 
-- ``s2_rgbn_10m_b.tif``: like the first, other land 40 km to the east.
+- ``s2_rgbn_10m_b.tif``: like the first but smaller and without nodata, other land 40 km to the east.
 
 Nothing in them was photographed. Usage: ``python data_samples/make_samples.py [FOLDER]``.
 """
@@ -69,7 +69,7 @@ def main(folder: Path) -> None:
 
 def write_first_place(folder: Path) -> None:
     """The observed scene with its reference and its land cover."""
-    land, classes, observed = draw_and_observe(SEED)
+    land, classes, observed = draw_and_observe(SEED, SHAPE)
     title = "synthetic land, Sentinel-2 sensor model"
     write_bands(folder / "s2_rgbn_10m.tif", observed, GSD_M, title)
     reference = area_mean(land, round(REFERENCE_GSD_M / DRAWN_GSD_M))
@@ -78,16 +78,16 @@ def write_first_place(folder: Path) -> None:
 
 
 def write_other_place(folder: Path) -> None:
-    """The observed scene alone."""
-    _, _, observed = draw_and_observe(SEED_B)
+    """The observed scene alone, half as high and half as wide, whole up to its corners."""
+    _, _, observed = draw_and_observe(SEED_B, (SHAPE[0] // 2, SHAPE[1] // 2))
     title = "other synthetic land, Sentinel-2 sensor model"
     write_bands(folder / "s2_rgbn_10m_b.tif", observed, GSD_M, title, seed=SEED_B, west=WEST_B)
 
 
-def draw_and_observe(seed: int) -> tuple[Floats, Bytes, Floats]:
+def draw_and_observe(seed: int, shape: tuple[int, int]) -> tuple[Floats, Bytes, Floats]:
     """Land and classes at 2.5 m, and what the sensor gives of them at 10 m."""
     rng = np.random.default_rng(seed)
-    drawn_shape = tuple(int(side * GSD_M / DRAWN_GSD_M) for side in SHAPE)
+    drawn_shape = tuple(int(side * GSD_M / DRAWN_GSD_M) for side in shape)
     land, classes = draw_scene(rng, (drawn_shape[0], drawn_shape[1]), DRAWN_GSD_M)
     return land, classes, observe(land, rng)
 
