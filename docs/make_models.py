@@ -1,0 +1,59 @@
+"""Write the models' tables in models.md from the cards inside the model files: `python docs/make_models.py`."""
+
+from generated import write_block
+
+from rsgan.card import Figure, ModelCard
+from rsgan.model import find_model, read_card
+
+PAGE = "models.md"
+MODELS = ("s2-rgbn-x2", "s2-rgbn-x4")
+
+
+def block_name(model: str) -> str:
+    """Name of the block of one model."""
+    return f"card:{model}"
+
+
+def card_block(model: str) -> str:
+    """Markdown of one model's card."""
+    card = read_card(find_model(model))
+    parts = [_facts(card), _figures(card), _sentences("Trained on", card.training_data)]
+    return "\n\n".join([*parts, _sentences("Limits, as its card states them", card.limits)])
+
+
+def _facts(card: ModelCard) -> str:
+    second = "yes" if card.objective != "none" else "no: `--sharpness` stays 0"
+    rows = (
+        ("bands, in this order", f"{' '.join(card.bands)} ({card.sensor})"),
+        ("ground sampling distance", f"{card.gsd_m:g} m in, {card.gsd_m / card.scale:g} m out (scale {card.scale})"),
+        ("default sharpness", f"{card.sharpness:g}"),
+        ("adversarial generator", second),
+        ("network", f"{card.generator.blocks} blocks of {card.generator.channels} channels, then "
+                    f"{card.generator.consistency_steps} consistency steps"),
+        ("point spread functions seen in training", "sigma {:g} to {:g} input pixels".format(*card.sigma)),
+        ("noise seen in training", "{:g} to {:g} reflectance, and none".format(*card.noise)),
+        ("training chips seen", f"{card.samples_seen:,}"),
+        ("licence of the weights", card.licence),
+    )  # fmt: skip
+    return "\n".join(["| | |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)])
+
+
+def _figures(card: ModelCard) -> str:
+    if not card.metrics:
+        return "This file's card holds no held-out figures."
+    head = ["| protocol | figure | this model | best learning-free baseline | spread of the difference |"]
+    return "\n".join([*head, "|---|---|---:|---:|---:|", *map(_row, card.metrics)])
+
+
+def _row(figure: Figure) -> str:
+    values = " | ".join(f"{value:.3f}" for value in (figure.ours, figure.baseline, figure.spread))
+    return f"| {figure.protocol} | {figure.what} | {values} |"
+
+
+def _sentences(title: str, sentences: tuple[str, ...]) -> str:
+    return "\n".join([f"{title}:", "", *(f"- {sentence}" for sentence in sentences)])
+
+
+if __name__ == "__main__":
+    for each in MODELS:
+        write_block(PAGE, block_name(each), card_block(each))
