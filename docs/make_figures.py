@@ -54,7 +54,7 @@ class Shown:
     side: int = SIDE
 
 
-SAMPLE = Shown(SAMPLES / "s2_rgbn_10m_b.tif", None, (80, 60), "synthetic land")
+SAMPLE = Shown(SAMPLES / "s2_rgbn_10m.tif", None, (110, 170), "synthetic land")
 SWATH_EDGE = Shown(SAMPLES / "s2_rgbn_10m.tif", None, (182, 268), "synthetic land", side=48)
 SHARP = Shown(SAMPLES / "s2_rgbn_reference_5m.tif", None, (100, 100), "synthetic land")
 HELD_OUT = Shown(Path("sentinel2/s2_l2a_leipzig.tif"), 10000, (60, 60), "modified Copernicus Sentinel data")
@@ -71,6 +71,10 @@ class Look:
         self.observed, self.valid = chip.values, chip.valid
         row, column = shown.corner
         self.part = slice(row, row + shown.side), slice(column, column + shown.side)
+        if self.observed[:, *self.part].shape[1:] != (shown.side, shown.side):
+            raise SystemExit(
+                f"{shown.path} has {self.observed.shape[1:]} pixels, too few for {shown}. Move the corner."
+            )
 
     def enhance(self, observed: Floats, sharpness: float | None = None) -> Floats:
         """(C, h, w) -> (C, scale h, scale w) with nothing around it: no halo, no filling."""
