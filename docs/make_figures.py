@@ -57,7 +57,7 @@ class Shown:
 SAMPLE = Shown(SAMPLES / "s2_rgbn_10m.tif", None, (110, 170), "synthetic land")
 SWATH_EDGE = Shown(SAMPLES / "s2_rgbn_10m.tif", None, (182, 268), "synthetic land", side=48)
 SHARP = Shown(SAMPLES / "s2_rgbn_reference_5m.tif", None, (100, 100), "synthetic land")
-HELD_OUT = Shown(Path("sentinel2/s2_l2a_leipzig.tif"), 10000, (60, 60), "modified Copernicus Sentinel data")
+HELD_OUT = Shown(Path("sentinel2/s2_l2a_leipzig.tif"), 10000, (60, 30), "modified Copernicus Sentinel data")
 
 
 class Look:
@@ -124,10 +124,10 @@ def check_size(path: Path) -> None:
     print(path.name, size)
 
 
-def amplified(difference: Floats, like: Floats, gain: float) -> Floats:
-    """A difference as deviations from the middle of a picture's range, `gain` times as large."""
-    middle = np.median(like, axis=(1, 2), keepdims=True)
-    return middle + gain * difference
+def amplified(difference: Floats, picture: Floats, gain: float) -> Floats:
+    """A difference as deviations from the middle of the range in which a picture is shown, `gain` times as large."""
+    middle = np.percentile(picture, (1, 99), axis=(1, 2)).mean(axis=0)
+    return middle[:, None, None] + gain * difference
 
 
 def before_and_after(look: Look) -> None:
@@ -167,7 +167,7 @@ def consistency(look: Look) -> None:
     ):
         seen = degrade(torch.from_numpy(result)[None].float(), sigma, look.scale)[0].numpy()
         panels.append(Panel(caption, look.fine(result)))
-        residual = look.coarse(amplified(seen - look.observed, look.observed, 10))
+        residual = amplified(look.coarse(seen - look.observed), look.bicubic(), 10)
         panels.append(Panel(f"degrade({caption}) - observed, x 10", residual))
     save("consistency.png", panels)
 
@@ -183,12 +183,13 @@ def tiling(look: Look) -> None:
             chip = look.enhance(look.observed[:, row : row + 64, column : column + 64])
             top, left = row * look.scale, column * look.scale
             alone[:, top : top + chip.shape[1], left : left + chip.shape[2]] = chip
+    shown = look.fine(whole)
     pictures = {
-        "enhanced": whole,
-        "windows alone, difference x 10": amplified(alone - whole, whole, 10),
-        "windows with halo, difference x 10": amplified(windows - whole, whole, 10),
+        "enhanced": shown,
+        "windows alone, difference x 10": amplified(look.fine(alone - whole), shown, 10),
+        "windows with halo, difference x 10": amplified(look.fine(windows - whole), shown, 10),
     }
-    save("tiling.png", [Panel(caption, look.fine(values)) for caption, values in pictures.items()])
+    save("tiling.png", [Panel(caption, values) for caption, values in pictures.items()])
     print("largest difference between --window 64 and 512, in stored units:", 1e4 * np.abs(windows - whole).max())
 
 
