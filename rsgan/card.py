@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from rsgan.catalogue import SENSORS
 from rsgan.nn.discriminators import PatchDiscriminatorConfig
 from rsgan.nn.generators import ResidualGeneratorConfig
+from rsgan.sensors.statistics import FEATURES
 
 
 class Figure(BaseModel):
@@ -46,6 +48,14 @@ class ProbeCoefficients(BaseModel):
     deviation: tuple[float, ...]
     log_noise: tuple[float, ...]
     sigma: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _fits(self) -> ProbeCoefficients:
+        found = len(self.mean), len(self.deviation), len(self.log_noise), len(self.sigma)
+        expected = FEATURES, FEATURES, 1 + 2 * FEATURES, 1 + 2 * FEATURES
+        if found != expected:
+            raise ValueError(f"has coefficients of lengths {found}, expected {expected}")
+        return self
 
 
 class ModelCard(BaseModel):
@@ -96,3 +106,18 @@ class ModelCard(BaseModel):
     limits: tuple[str, ...]
     licence: str
     config_sha256: str
+
+    @model_validator(mode="after")
+    def _agrees(self) -> ModelCard:
+        known = SENSORS.get(self.sensor)
+        missing = [name for name in self.bands if known is None or known.find(name) is None]
+        if known is None or missing:
+            what = f"bands {' '.join(missing)} of sensor" if known else "sensor"
+            raise ValueError(f"names {what} {self.sensor!r}, which this version of rsgan does not know")
+        stated, built = (len(self.bands), self.scale), (self.generator.bands, self.generator.scale)
+        if stated != built:
+            raise ValueError(
+                f"names {stated[0]} bands and scale {stated[1]}, but its generator is built for {built[0]} bands and "
+                f"scale {built[1]}"
+            )
+        return self

@@ -182,8 +182,14 @@ def read_card(path: Path) -> ModelCard:
     try:
         return ModelCard.model_validate_json(text)
     except ValidationError as error:
-        rows = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        rows = "; ".join(_said(row["loc"], row["msg"]) for row in error.errors()[:3])
         raise ModelError(f"{path}: its card is not one that this version of rsgan reads ({rows}).") from error
+
+
+def _said(place: tuple[int | str, ...], message: str) -> str:
+    """One complaint of pydantic, with the key that it is about."""
+    key = ".".join(map(str, place))
+    return f"{key}: {message}" if key else message.removeprefix("Value error, ")
 
 
 def open_model(name: str | Path) -> Model:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from rsgan.card import ModelCard
-from rsgan.catalogue import SENSORS
 from rsgan.errors import BandError, ModelError
 from rsgan.geo import Scene
 from rsgan.model import find_model, read_card, zoo_names
@@ -51,27 +50,6 @@ def metres(scene: Scene, scale: int = 1) -> str:
     """Ground sampling distance in words, both ways where they differ."""
     both = [f"{gsd / scale:.4g}" for gsd in scene.gsd_m or ()]
     return " x ".join(dict.fromkeys(both)) + " m"
-
-
-def sound_card(path: Path) -> ModelCard:
-    """The card of a model file whose statements agree with each other.
-
-    Raises:
-        ModelError: no card, or its bands, scale and sensor are not those of its generator and of the catalogue.
-    """
-    card = read_card(path)
-    known = SENSORS.get(card.sensor)
-    missing = [name for name in card.bands if known is None or known.find(name) is None]
-    if known is None or missing:
-        what = f"bands {' '.join(missing)} of sensor" if known else "sensor"
-        raise ModelError(f"{path}: its card names {what} {card.sensor!r}, which this version of rsgan does not know.")
-    stated, built = (len(card.bands), card.scale), (card.generator.bands, card.generator.scale)
-    if stated != built:
-        raise ModelError(
-            f"{path}: its card names {stated[0]} bands and scale {stated[1]}, its generator is built for {built[0]} "
-            f"bands and scale {built[1]}. The file is damaged; copy or download it again."
-        )
-    return card
 
 
 def open_scene(sources: Sequence[str | Path], card: ModelCard, how: dict[str, Any]) -> Scene:

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsgan.enhance.choice import candidates, choose_model, departs, metres, open_fitting, open_scene, sound_card
+from rsgan.enhance.choice import candidates, choose_model, departs, metres, open_fitting, open_scene
 from rsgan.enhance.preview import check_preview, save_preview
 from rsgan.enhance.scene_enhancer import Precision, SceneEnhancer
 from rsgan.enhance.statistics import SceneStatistics, scene_statistics
 from rsgan.enhance.walk import Progress, walk
 from rsgan.errors import GridError, InputError, ModelError, OutputError, RsganError, RsganWarning
 from rsgan.geo import FILL_REACH, Grid, RasterWriter, Scene, WindowPlan, plan
-from rsgan.model import Device, Model, choose_device, find_model, open_model
+from rsgan.model import Device, Model, choose_device, find_model, open_model, read_card
 from rsgan.nn.generators import ResidualGenerator
 
 SMALLEST_WINDOW = 64
@@ -392,7 +392,7 @@ def prepare(
         scene, cards = open_fitting(sources, candidates(scale), how)
     else:
         path = find_model(model)
-        card = sound_card(path)
+        card = read_card(path)
         if scale not in (None, card.scale):
             raise ModelError(
                 f"--scale {scale}: model {card.name} has scale {card.scale}. Leave --scale out or choose another model."

@@ -64,7 +64,8 @@ def band_scaling(values: Floats, valid: NDArray[np.bool_] | None = None) -> Band
 
 LAGS = (1, 2, 3, 4)
 QUANTILES = (0.02, 0.05, 0.1, 0.25, 0.5, 0.75)
-FEATURES = 2 * (2 * len(LAGS) + len(QUANTILES) + 4) + 1
+FLAT_SHARES = (1.0, 0.25, 0.08)
+FEATURES = 2 * (2 * len(LAGS) + len(QUANTILES) + 2 + len(FLAT_SHARES)) + 1
 """Length of the vector that `probe_features` gives for one band."""
 SMALLEST_PROBE = 24
 """Side of the smallest raster whose noise and point spread function are estimated."""
@@ -88,30 +89,38 @@ def _high_pass(values: Floats) -> Floats:
     return values[1:, 1:] - values[1:, :-1] - values[:-1, 1:] + values[:-1, :-1]
 
 
-def _noise_across_bands(high: Floats, usable: NDArray[np.bool_]) -> Floats:
-    """RMS of each band's high-pass that the other bands do not explain, over all and over the flattest quarter.
+def _innovation(values: Floats, valid: NDArray[np.bool_]) -> Floats:
+    """RMS of what neither the eight neighbours nor the other bands predict of a pixel, over all and over flat ground.
 
-    Detail of the ground shows in several bands at once; noise does not.
+    Detail of the ground shows in several pixels and bands at once; noise does not. One linear prediction per band and
+    share of the pixels (the flattest), by least squares; its RMS is divided by what it makes of white noise.
 
     Args:
-        high: (C, H, W) high-pass of every band.
-        usable: (H, W).
+        values: (C, H, W) in units of the spread.
+        valid: (H, W).
 
     Returns:
-        (C, 2) in the unit of `high`.
+        (C, len(FLAT_SHARES)) in units of the spread.
     """
-    size = 5
-    energy = ndimage.uniform_filter(np.abs(high).sum(0), size)
-    rms = np.empty((len(high), 2))
-    for column, share in enumerate((1.0, 0.25)):
+    local = values - ndimage.uniform_filter(values, size=(1, 9, 9), mode="reflect")
+    energy = ndimage.uniform_filter((local**2).sum(0), 7)[1:-1, 1:-1]
+    usable = ndimage.minimum_filter(valid, size=9)[1:-1, 1:-1]
+    height, width = energy.shape
+    moved = [local[:, r : r + height, c : c + width] for r in range(3) for c in range(3)]
+    planes = np.concatenate([np.concatenate(moved), np.ones((1, height, width))])
+    result = np.zeros((len(values), len(FLAT_SHARES)))
+    for column, share in enumerate(FLAT_SHARES):
         limit = np.quantile(energy[usable], share) if usable.any() else 0.0
-        pixels = high[:, usable & (energy <= limit)]
-        for band, own in enumerate(pixels):
-            others = np.delete(pixels, band, axis=0)
-            if len(others) and own.size > 2 * len(others):
-                own = own - np.linalg.lstsq(others.T, own, rcond=None)[0] @ others
-            rms[band, column] = np.sqrt(np.mean(own**2)) if own.size else 0.0
-    return rms
+        pixels = planes[:, usable & (energy <= limit)]
+        gram = pixels @ pixels.T + 1e-6 * np.eye(len(pixels))
+        for band in range(len(values)):
+            target = 4 * len(values) + band
+            rest = np.delete(np.arange(len(gram)), target)
+            weights = np.linalg.solve(gram[np.ix_(rest, rest)], gram[rest, target])
+            energy_left = gram[target, target] - gram[rest, target] @ weights
+            freedom = max(pixels.shape[1] - len(rest), 1)
+            result[band, column] = np.sqrt(max(energy_left, 0.0) / freedom / (1 + (weights[:-1] ** 2).sum()))
+    return result
 
 
 def _band_features(values: Floats, valid: NDArray[np.bool_], high: Floats, usable: NDArray[np.bool_]) -> list[float]:
@@ -147,9 +156,9 @@ def probe_features(values: Floats, valid: NDArray[np.bool_], spread: Floats) -> 
     tiny = 1e-7
     usable = ndimage.minimum_filter(valid, size=3)[1:, 1:]
     high = np.stack([_high_pass(band) for band in values])
-    across = _noise_across_bands(high, usable)
+    innovation = _innovation(values / spread[:, None, None], valid) * spread[:, None]
     own = np.array(
-        [[*_band_features(band, valid, h, usable), *a] for band, h, a in zip(values, high, across, strict=True)]
+        [[*_band_features(band, valid, h, usable), *i] for band, h, i in zip(values, high, innovation, strict=True)]
     )
     logs = np.log(own + tiny) - np.log(spread)[:, None]
     shared = np.append(logs.mean(0), np.log(np.sqrt(valid.sum())))

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rsgan.catalogue import RGBN
 from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import PatchDiscriminatorConfig
 from rsgan.nn.generators import ResidualGeneratorConfig
@@ -182,6 +183,9 @@ class TrainConfig(Frozen):
                 f"generator.scale is {self.generator.scale}, discriminator.scale {self.discriminator.scale}; "
                 "they must be equal"
             )
+        if self.data.procedural > 0 and self.model.bands != RGBN:
+            bands = " ".join(self.model.bands)
+            raise ValueError(f"data.procedural draws {' '.join(RGBN)} only, not {bands}; set it to 0")
         if self.training.chip_size % self.generator.scale:
             raise ValueError(
                 f"training.chip_size {self.training.chip_size} is no multiple of generator.scale {self.generator.scale}"

@@ -14,8 +14,6 @@ from rsgan.training.tiles import Tile
 
 LARGEST = 160
 """Side of the largest observed chip that is looked at, input pixels; the smallest is `SMALLEST_PROBE`."""
-SCALES = (2, 4)
-"""Factors by which tiles are reduced to simulate observations: references of several gsd."""
 QUANTUM = 1e-4
 ATTEMPTS = 20
 """Tries per simulated observation before the tiles are given up."""
@@ -24,8 +22,8 @@ ATTEMPTS = 20
 def _observed(
     tile: Tile, config: TrainConfig, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], float, float] | None:
-    """One simulated observation (C, h, w) of a random part of a tile, with its sigma and noise; None if it has holes."""
-    scale = int(rng.choice(SCALES))
+    """One simulated observation (C, h, w) of a random part of a tile, its sigma and noise; None if it has holes."""
+    scale = config.generator.scale
     limit = min(*tile.valid.shape, LARGEST * scale) // scale
     if limit < SMALLEST_PROBE:
         return None
