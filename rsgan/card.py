@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rsgan.catalogue import SENSORS
-from rsgan.nn.discriminators import PatchDiscriminatorConfig
-from rsgan.nn.generators import ResidualGeneratorConfig
+from rsgan.nn.discriminators import DiscriminatorConfig
+from rsgan.nn.generators import GeneratorConfig
 from rsgan.sensors.statistics import FEATURES
 
 
@@ -94,8 +94,8 @@ class ModelCard(BaseModel):
     gsd_m: float = Field(gt=0)
     scale: int = Field(ge=1, le=16)
     sharpness: float = Field(default=0.0, ge=0, le=1)
-    generator: Annotated[ResidualGeneratorConfig, Field()]
-    discriminator: PatchDiscriminatorConfig | None
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig | None
     objective: Literal["none", "non-saturating"]
     sigma: tuple[float, float]
     noise: tuple[float, float]

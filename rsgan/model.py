@@ -17,8 +17,8 @@ from torch import Tensor
 
 from rsgan.card import ModelCard
 from rsgan.errors import ModelError, RsganError
-from rsgan.nn.discriminators import PatchDiscriminator
-from rsgan.nn.generators import ResidualGenerator
+from rsgan.nn.discriminators import Discriminator, build_discriminator
+from rsgan.nn.generators import Generator, build_generator
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 ZOO = Path(__file__).parent / "zoo"
@@ -69,7 +69,12 @@ class Model:
         """Whether the file holds an adversarial generator."""
         return any(key.startswith("adversarial.") for key in self.tensors)
 
-    def generator(self, sharpness: float | None = None) -> ResidualGenerator:
+    @property
+    def receptive_field(self) -> int:
+        """Input pixels that an output pixel can depend on, to each side of its own."""
+        return build_generator(self.card.generator).receptive_field
+
+    def generator(self, sharpness: float | None = None) -> Generator:
         """The generator at a sharpness: weights interpolated from faithful (0) to adversarial (1).
 
         Raises:
@@ -84,11 +89,11 @@ class Model:
                 raise ModelError(f"{self.card.name} has no adversarial generator; use --sharpness 0.")
             sharp = _part(self.tensors, "adversarial.")
             state = {key: torch.lerp(value, sharp[key], sharpness) for key, value in state.items()}
-        generator = ResidualGenerator(self.card.generator)
+        generator = build_generator(self.card.generator)
         generator.load_state_dict(state)
         return generator.eval()
 
-    def discriminator(self) -> PatchDiscriminator:
+    def discriminator(self) -> Discriminator:
         """The discriminator left over from training.
 
         Raises:
@@ -96,7 +101,7 @@ class Model:
         """
         if self.card.discriminator is None:
             raise ModelError(f"{self.card.name} holds no discriminator.")
-        discriminator = PatchDiscriminator(self.card.discriminator)
+        discriminator = build_discriminator(self.card.discriminator)
         discriminator.load_state_dict(_part(self.tensors, "discriminator."))
         return discriminator.eval()
 

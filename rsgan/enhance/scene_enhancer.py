@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from rsgan.enhance.statistics import SceneStatistics
 from rsgan.enhance.walk import Floats
 from rsgan.errors import RsganError
-from rsgan.nn.generators import ResidualGenerator
-from rsgan.nn.generators.residual import SensorState
+from rsgan.nn.generators import Generator, SensorState
 from rsgan.sensors.optical import degrade
 
 Precision = Literal["float32", "bfloat16"]
@@ -47,7 +46,7 @@ class SceneEnhancer:
         count: number of residuals per band, so far.
     """
 
-    generator: ResidualGenerator
+    generator: Generator
     statistics: SceneStatistics
     device: torch.device
     precision: Precision = "float32"

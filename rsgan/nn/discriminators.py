@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, cat, nn
@@ -77,3 +77,17 @@ class PatchDiscriminator(nn.Module):
         condition = upsample(observed, self.config.scale)
         logits: Tensor = self.layers(cat([candidate - condition, functional.leaky_relu(condition, 0.2)], 1))
         return logits
+
+
+Discriminator = PatchDiscriminator
+"""Any discriminator: a union where there are several."""
+DiscriminatorConfig = PatchDiscriminatorConfig
+"""Any discriminator's config: where there are several, a union that pydantic tells apart by `kind`."""
+
+KINDS: Final[dict[str, type[Discriminator]]] = {"patch": PatchDiscriminator}
+"""Kind -> class."""
+
+
+def build_discriminator(config: DiscriminatorConfig) -> Discriminator:
+    """An untrained discriminator, its weights drawn from torch's global random state."""
+    return KINDS[config.kind](config)

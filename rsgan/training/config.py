@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rsgan.catalogue import RGBN
 from rsgan.errors import ConfigError
-from rsgan.nn.discriminators import PatchDiscriminatorConfig
-from rsgan.nn.generators import ResidualGeneratorConfig
+from rsgan.nn.discriminators import DiscriminatorConfig
+from rsgan.nn.generators import GeneratorConfig
 
 
 class Frozen(BaseModel):
@@ -163,8 +163,8 @@ class TrainConfig(Frozen):
     task: Literal["superres"]
     seed: int
     model: ModelDescription
-    generator: Annotated[ResidualGeneratorConfig, Field()]
-    discriminator: Annotated[PatchDiscriminatorConfig, Field()]
+    generator: GeneratorConfig
+    discriminator: DiscriminatorConfig
     data: Data
     sensor: SensorRanges
     losses: Losses

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 import yaml
@@ -21,8 +21,8 @@ from torch.utils.tensorboard import SummaryWriter
 from rsgan.card import ModelCard, ProbeCoefficients
 from rsgan.errors import ConfigError, RsganError
 from rsgan.model import State, save_model
-from rsgan.nn.discriminators import PatchDiscriminator
-from rsgan.nn.generators import ResidualGenerator
+from rsgan.nn.discriminators import build_discriminator
+from rsgan.nn.generators import Generator, build_generator
 from rsgan.training.batch import Pairs, collate
 from rsgan.training.checkpoint import load_checkpoint, save_checkpoint
 from rsgan.training.config import TrainConfig, Training
@@ -87,8 +87,8 @@ class Trainer:
         self.config, self.device = config, device
         torch.manual_seed(config.seed)
         layout = {"device": device, "memory_format": torch.channels_last}
-        self.generator = ResidualGenerator(config.generator).to(**layout)  # type: ignore[call-overload]
-        self.discriminator = PatchDiscriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
+        self.generator = build_generator(config.generator).to(**layout)  # type: ignore[call-overload]
+        self.discriminator = build_discriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
         bands = config.model.bands
         pairs = [(("B08", "B04")), (("B03", "B08"))]
         self.game = PairedGame(
@@ -178,6 +178,11 @@ class Trainer:
         except (RuntimeError, KeyError, ValueError) as error:
             raise ConfigError(f"the checkpoint does not fit the networks of the config: {error}") from error
         self.samples_seen, self.faithful = int(state["samples_seen"]), state["faithful"]
+
+    @property
+    def averaged(self) -> Generator:
+        """The generator with averaged weights, as it stands."""
+        return cast(Generator, self.ema.module)
 
     def final_states(self) -> tuple[State, State | None]:
         """Averaged weights: (faithful, adversarial or None)."""
@@ -278,8 +283,8 @@ def train(config: TrainConfig, run: Path, *, device: torch.device, resume: bool 
             journal.write("train", seen, values)
             yield {"samples_seen": seen, **values}
         if due["validate"] or seen > len(dataset) - config.training.batch_size:
-            figures = validation.measure(trainer.ema.module)
-            validation.panel(trainer.ema.module, run / "panels" / f"{seen:09d}.png")
+            figures = validation.measure(trainer.averaged)
+            validation.panel(trainer.averaged, run / "panels" / f"{seen:09d}.png")
             journal.write("validation", seen, figures)
             yield {"samples_seen": seen, **figures}
             started = time.monotonic()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rsgan.filters.back_projection import back_projection
 from rsgan.metrics.fidelity import psnr
-from rsgan.nn.generators.residual import ResidualGenerator, SensorState
+from rsgan.nn.generators import Generator, SensorState
 from rsgan.sensors.optical import degrade, upsample
 from rsgan.sensors.statistics import band_scaling
 from rsgan.training.config import TrainConfig
@@ -56,7 +56,7 @@ class Validation:
         return (observed * 1e4).round() / 1e4, sigmas, noise
 
     @torch.no_grad()
-    def enhance(self, generator: ResidualGenerator, observed: Tensor, sigma: Tensor, noise: float) -> Tensor:
+    def enhance(self, generator: Generator, observed: Tensor, sigma: Tensor, noise: float) -> Tensor:
         """The generator on one observed tile, in reflectance."""
         scaling = band_scaling(observed[0].cpu().numpy())
         centre, spread = (
@@ -66,10 +66,8 @@ class Validation:
         enhanced: Tensor = generator((observed - centre) / spread, sensor)
         return enhanced * spread + centre
 
-    def measure(self, generator: torch.nn.Module) -> dict[str, float]:
+    def measure(self, generator: Generator) -> dict[str, float]:
         """Mean gain in PSNR over the best of bicubic and 5 back-projection steps, and the share of tiles above it."""
-        if not isinstance(generator, ResidualGenerator):
-            raise TypeError(f"expected a ResidualGenerator, found {type(generator).__name__}")
         generator.eval()
         figures: dict[str, float] = {}
         for protocol in PROTOCOLS:
@@ -89,14 +87,14 @@ class Validation:
         generator.train()
         return figures
 
-    def panel(self, generator: torch.nn.Module, path: Path) -> None:
+    def panel(self, generator: Generator, path: Path) -> None:
         """Bicubic, enhanced and reference of the first tiles side by side, true colour, as PNG."""
         from PIL import Image
 
         rows = []
         for index, reference in enumerate(self.references[:3]):
             observed, sigma, noise = self.observe(reference, index, "P40")
-            enhanced = self.enhance(generator, observed, sigma, noise)  # type: ignore[arg-type]
+            enhanced = self.enhance(generator, observed, sigma, noise)
             side = min(192, *reference.shape[2:])
             trio = torch.cat([upsample(observed, self.scale), enhanced, reference])[:, :3, :side, :side].flip(1)
             trio = torch.nn.functional.pad(trio, (0, 192 - side, 0, 192 - side))

@@ -1,5 +1,28 @@
-"""Generators, each beside its own frozen config."""
+"""Generators, each beside its own frozen config; a config's `kind` decides which one it builds."""
 
-from rsgan.nn.generators.residual import ResidualGenerator, ResidualGeneratorConfig
+from typing import Final
 
-__all__ = ["ResidualGenerator", "ResidualGeneratorConfig"]
+from rsgan.nn.generators.residual import ResidualGenerator, ResidualGeneratorConfig, SensorState
+
+Generator = ResidualGenerator
+"""Any generator: a union where there are several."""
+GeneratorConfig = ResidualGeneratorConfig
+"""Any generator's config: where there are several, a union that pydantic tells apart by `kind`."""
+
+KINDS: Final[dict[str, type[Generator]]] = {"residual": ResidualGenerator}
+"""Kind -> class."""
+
+__all__ = [
+    "KINDS",
+    "Generator",
+    "GeneratorConfig",
+    "ResidualGenerator",
+    "ResidualGeneratorConfig",
+    "SensorState",
+    "build_generator",
+]
+
+
+def build_generator(config: GeneratorConfig) -> Generator:
+    """An untrained generator, its weights drawn from torch's global random state."""
+    return KINDS[config.kind](config)

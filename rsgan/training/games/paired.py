@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rsgan.nn.discriminators import PatchDiscriminator
-from rsgan.nn.generators.residual import ResidualGenerator, SensorState
+from rsgan.nn.discriminators import Discriminator
+from rsgan.nn.generators import Generator, SensorState
 from rsgan.nn.losses import charbonnier_loss, consistency_loss, index_loss, spectral_angle_loss
 from rsgan.nn.objectives import discriminator_loss, generator_loss
 from rsgan.nn.regularizers import r1_penalty
@@ -50,8 +50,8 @@ class PairedGame:
         precision: dtype inside the networks.
     """
 
-    generator: ResidualGenerator
-    discriminator: PatchDiscriminator
+    generator: Generator
+    discriminator: Discriminator
     losses: Losses
     index_pairs: tuple[tuple[int, int], ...]
     precision: torch.dtype = torch.float32
