@@ -11,7 +11,7 @@ from rsgan.cli.options import friendly_errors, names, numbers, progress_bar, tal
 from rsgan.errors import RsganError
 
 if TYPE_CHECKING:
-    from rsgan.enhance.superres import Options
+    from rsgan.enhance.options import Options
 
 
 @click.command(name="superres", short_help="Sharpen a multispectral raster.")
@@ -110,7 +110,7 @@ def command(
 
 def _options(settings: dict[str, Any]) -> Options:
     """Options from flags; values that no scene could make right are wrong use."""
-    from rsgan.enhance.superres import Options
+    from rsgan.enhance.options import Options
 
     keys = ("sharpness", "window", "batch", "device", "precision", "bbox", "crop", "noise", "psf_sigma", "overwrite")
     try:

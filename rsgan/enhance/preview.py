@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from rsgan.errors import OutputError
-from rsgan.geo import Scene, fill, scale_window
+from rsgan.geo import Scene, Window, fill, scale_window
 from rsgan.geo.files import open_raster
 from rsgan.report.panels import Panel, save_panels
 from rsgan.sensors.optical import upsample
@@ -38,7 +37,7 @@ def check_preview(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"--preview {path}: folder {path.absolute().parent} does not exist. Create it first.")
 
 
-def save_preview(path: Path, scene: Scene, enhanced: Path, *, part: Any, scale: int, caption: str) -> None:  # noqa: ANN401
+def save_preview(path: Path, scene: Scene, enhanced: Path, *, part: Window, scale: int, caption: str) -> None:
     """Show the middle of the part that was enhanced, or another place where the middle is mostly nodata.
 
     Args:
@@ -56,8 +55,7 @@ def save_preview(path: Path, scene: Scene, enhanced: Path, *, part: Any, scale: 
     chip = scene.read(window)
     background = [np.median(band[ok]) if ok.any() else 0.0 for band, ok in zip(chip.values, chip.valid, strict=True)]
     seen = fill(chip, background)
-    kind = type(window)
-    inside = kind(window.col_off - part.col_off, window.row_off - part.row_off, window.width, window.height)
+    inside = Window(window.col_off - part.col_off, window.row_off - part.row_off, window.width, window.height)
     with open_raster(str(enhanced)) as dataset:
         dn = dataset.read(window=scale_window(inside, scale))
     channels = _rgb(scene)
@@ -70,14 +68,14 @@ def save_preview(path: Path, scene: Scene, enhanced: Path, *, part: Any, scale: 
     save_panels(path, [Panel(name, values, valid) for name, values in pictures.items()], channels)
 
 
-def _worth_showing(scene: Scene, part: Any) -> Any:  # noqa: ANN401 - rasterio's Window has no types
+def _worth_showing(scene: Scene, part: Window) -> Window:
     """The first place with enough valid pixels, else the one with most of them."""
-    kind, best, most = type(part), None, -1.0
+    best, most = part, -1.0
     height, width = min(PREVIEW_SIDE, part.height), min(PREVIEW_SIDE, part.width)
     for down, right in ((down, right) for down in PLACES for right in PLACES):
         row = part.row_off + round((part.height - height) * down)
         column = part.col_off + round((part.width - width) * right)
-        window = kind(column, row, width, height)
+        window = Window(column, row, width, height)
         share = float(scene.read(window).valid.mean())
         if share > most:
             best, most = window, share

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rsgan.geo import Canvas, RasterWriter, Scene, WindowPlan, fill, scale_window
+from rsgan.geo import Canvas, RasterWriter, Scene, Window, WindowPlan, fill, scale_window
 
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -122,6 +122,6 @@ def walk(
                 progress(done, len(windows))
 
 
-def _relative(window: WindowPlan, origin: Any) -> Any:  # noqa: ANN401 - rasterio's Window has no types
+def _relative(window: WindowPlan, origin: Window) -> Window:
     keep = window.keep
-    return type(keep)(keep.col_off - origin.col_off, keep.row_off - origin.row_off, keep.width, keep.height)
+    return Window(keep.col_off - origin.col_off, keep.row_off - origin.row_off, keep.width, keep.height)

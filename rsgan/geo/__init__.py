@@ -1,5 +1,7 @@
 """Rasters: where their pixels lie, how they are walked, read and written. rasterio lives here and only here."""
 
+from rasterio.windows import Window
+
 from rsgan.geo.bands import BandChoice, band_named, find_bands
 from rsgan.geo.canvas import Canvas
 from rsgan.geo.fill import FILL_REACH, fill
@@ -17,6 +19,7 @@ __all__ = [
     "Grid",
     "RasterWriter",
     "Scene",
+    "Window",
     "WindowPlan",
     "band_named",
     "check_output",

@@ -36,14 +36,18 @@ class _Span:
         return slice(self.first - self.start, self.last - self.start)
 
 
-def plan(shape: tuple[int, int], size: int, stride: int = 1, halo: int = 0) -> list[WindowPlan]:
-    """Windows that tile a raster, row band by row band, each row band from left to right.
+def plan(
+    shape: tuple[int, int], size: int, stride: int = 1, halo: int = 0, part: Window | None = None
+) -> list[WindowPlan]:
+    """Windows that tile a raster or a part of it, row band by row band, each row band from left to right.
 
     Args:
         shape: (height, width) of the raster in pixels.
         size: Side of the windows in pixels; rounded up to a multiple of `stride`.
-        stride: Every window, kept or read, starts at a multiple of this.
+        stride: Every window that is read starts at a multiple of this; kept ones count from the part's origin.
         halo: Pixels of context on every side, at least; where the raster ends there are fewer.
+        part: What is kept, inside the raster; None keeps all. The halo reaches beyond it, so that the border of a part
+            is like any other place.
 
     >>> [step.keep.col_off for step in plan((4, 10), size=3, stride=2, halo=1)]
     [0, 4, 8]
@@ -57,7 +61,9 @@ def plan(shape: tuple[int, int], size: int, stride: int = 1, halo: int = 0) -> l
             f"shape, window and stride of at least 1 and halo of at least 0."
         )
     step = -(-size // stride) * stride
-    rows, columns = (_spans(length, step, stride, halo) for length in shape)
+    top, left, height, width = (0, 0, *shape) if part is None else (part.row_off, part.col_off, part.height, part.width)
+    rows = _spans(shape[0], range(top, top + height, step), top + height, stride, halo)
+    columns = _spans(shape[1], range(left, left + width, step), left + width, stride, halo)
     return [_join(row, column) for row in rows for column in columns]
 
 
@@ -66,15 +72,12 @@ def scale_window(window: Window, scale: int) -> Window:
     return Window(window.col_off * scale, window.row_off * scale, window.width * scale, window.height * scale)
 
 
-def _spans(length: int, step: int, stride: int, halo: int) -> list[_Span]:
+def _spans(length: int, origins: range, end: int, stride: int, halo: int) -> list[_Span]:
+    """Spans that keep everything from the first origin to `end`, on an axis of `length` pixels."""
+    lasts = [min(end, first + origins.step) for first in origins]
     return [
-        _Span(
-            start=max(0, first - halo) // stride * stride,
-            stop=min(length, first + step + halo),
-            first=first,
-            last=min(length, first + step),
-        )
-        for first in range(0, length, step)
+        _Span(max(0, first - halo) // stride * stride, min(length, last + halo), first, last)
+        for first, last in zip(origins, lasts, strict=True)
     ]
 
 

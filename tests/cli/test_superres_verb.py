@@ -15,7 +15,7 @@ from PIL import Image
 from rasterio.enums import ColorInterp
 from safetensors.torch import load_file, save_file
 
-from rsgan.enhance.superres import Job
+from rsgan.enhance.job import Job
 from rsgan.model import CARD_KEY, read_card
 
 Run = Callable[..., Result]

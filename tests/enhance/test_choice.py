@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from rsgan.enhance.superres import Job, prepare
+from rsgan.enhance.job import Job
+from rsgan.enhance.superres import prepare
 from rsgan.errors import ModelError
 
 SCALED = {"scales": [1e-4] * 4, "offsets": [0.0] * 4}

@@ -18,8 +18,10 @@ from rio_cogeo.cogeo import cog_validate
 from scipy.ndimage import gaussian_filter
 
 import rsgan
+from rsgan.enhance.job import Job
+from rsgan.enhance.options import Options
 from rsgan.enhance.scene_enhancer import SceneEnhancer
-from rsgan.enhance.superres import Job, Options, default_output, prepare, superres
+from rsgan.enhance.superres import default_output, prepare, superres
 from rsgan.errors import InputError, OutputError, RsganError, RsganWarning
 from rsgan.geo import Scene
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from rasterio.windows import Window
 
@@ -44,6 +44,26 @@ def test_inner_finds_the_kept_pixels_in_what_was_read(walk: tuple[tuple[int, int
     raster = np.arange(shape[0] * shape[1]).reshape(shape)
     for step in plan(shape, size, stride, halo):
         np.testing.assert_array_equal(raster[area(step.read)][step.inner], raster[area(step.keep)])
+
+
+@given(WALKS, st.data())
+def test_a_part_is_tiled_exactly_and_its_halo_reaches_beyond_it(
+    walk: tuple[tuple[int, int], int, int, int], data: st.DataObject
+) -> None:
+    shape, size, _, halo = walk
+    (top, bottom), (left, right) = (sorted(data.draw(st.integers(0, n)) for _ in range(2)) for n in shape)
+    assume(top < bottom and left < right)
+    part = Window(left, top, right - left, bottom - top)
+    raster = np.arange(shape[0] * shape[1]).reshape(shape)
+    visits = np.zeros(shape, dtype=int)
+    for step in plan(shape, size, halo=halo, part=part):
+        visits[area(step.keep)] += 1
+        np.testing.assert_array_equal(raster[area(step.read)][step.inner], raster[area(step.keep)])
+        for axis, (read, keep) in enumerate(zip(step.read.toranges(), step.keep.toranges(), strict=True)):
+            assert read == (max(0, keep[0] - halo), min(shape[axis], keep[1] + halo))
+    expected = np.zeros(shape, dtype=int)
+    expected[area(part)] = 1
+    np.testing.assert_array_equal(visits, expected)
 
 
 def test_windows_come_row_band_by_row_band() -> None:

@@ -1,0 +1,87 @@
+"""How a scene is enhanced, apart from what and with which model; wrong values are refused whatever the scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rsgan.enhance.scene_enhancer import Precision
+from rsgan.errors import GridError, RsganError
+from rsgan.geo import Scene, Window
+from rsgan.model import Device
+
+SMALLEST_WINDOW = 64
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to enhance, apart from what and with which model.
+
+    Attributes:
+        sharpness: 0 (faithful) .. 1 (adversarial); None takes the model's default.
+        window: side of the windows, input pixels.
+        batch: windows per call of the network.
+        device: where to compute.
+        precision: inside the network.
+        bbox: (left, bottom, right, top) in the scene's coordinates; None takes the whole scene.
+        crop: (column, row, width, height) in input pixels; None takes the whole scene.
+        consistency: whether the closing consistency steps run.
+        noise: noise standard deviation in reflectance; None estimates it.
+        psf_sigma: Gaussian width of the point spread function in input pixels; None estimates it.
+        overwrite: whether an existing output is replaced.
+        cog: whether the output is a cloud-optimised GeoTIFF.
+    """
+
+    sharpness: float | None = None
+    window: int = 512
+    batch: int = 1
+    device: Device = "auto"
+    precision: Precision = "float32"
+    bbox: tuple[float, float, float, float] | None = None
+    crop: tuple[int, int, int, int] | None = None
+    consistency: bool = True
+    noise: float | None = None
+    psf_sigma: float | None = None
+    overwrite: bool = False
+    cog: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant, whatever the scene.
+
+        Raises:
+            RsganError: naming the flag.
+        """
+        if self.sharpness is not None and not 0 <= self.sharpness <= 1:
+            raise RsganError(f"--sharpness {self.sharpness:g} is outside 0 (faithful) .. 1 (adversarial).")
+        if self.window < SMALLEST_WINDOW:
+            raise RsganError(f"--window {self.window} is too small; give at least {SMALLEST_WINDOW} input pixels.")
+        if self.batch < 1:
+            raise RsganError(f"--batch {self.batch}: give at least 1.")
+        if self.bbox is not None and self.crop is not None:
+            raise RsganError("--bbox and --crop both choose a part of the scene; give one of them.")
+        if self.noise is not None and not 0 <= self.noise < 1:
+            raise RsganError(f"--noise {self.noise}: expected a reflectance, 0 up to 1 (0.001 is 10 DN of Sentinel-2).")
+        if self.psf_sigma is not None and not 0 <= self.psf_sigma <= 0.6:
+            raise RsganError(f"--psf-sigma {self.psf_sigma}: expected 0 .. 0.6 input pixels (Sentinel-2: about 0.4).")
+
+
+def chosen_part(scene: Scene, options: Options) -> Window:
+    """The part of the scene that is wanted, in its pixels.
+
+    Raises:
+        GridError: --bbox or --crop does not lie on the scene.
+    """
+    if options.bbox is not None:
+        try:
+            return scene.grid.window_of_bounds(options.bbox)
+        except GridError as error:
+            raise GridError(f"--bbox: {error}") from error
+    if options.crop is None:
+        return scene.grid.window
+    height, width = scene.grid.shape
+    column, row, wide, high = options.crop
+    if column < 0 or row < 0 or wide < 1 or high < 1 or column + wide > width or row + high > height:
+        raise GridError(
+            f"--crop {column},{row},{wide},{high} (column,row,width,height) does not lie inside {scene.name}, "
+            f"which has {width} x {height} pixels."
+        )
+    return Window(column, row, wide, high)
