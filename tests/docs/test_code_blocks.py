@@ -71,7 +71,19 @@ def environment() -> dict[str, str]:
     return {**found, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{found['PATH']}", "OMP_NUM_THREADS": "1"}
 
 
-def run_in_copy(blocks: list[Block], folder: Path, environment: dict[str, str]) -> None:
+@dataclass(frozen=True)
+class Outcome:
+    """What came of running one block."""
+
+    block: Block
+    returncode: int
+    stderr: str
+    missing: tuple[str, ...]
+
+
+def run_in_copy(blocks: list[Block], folder: Path, environment: dict[str, str]) -> list[Outcome]:
+    """Run blocks in order in a folder with the samples; stops after the first that fails."""
+    outcomes: list[Outcome] = []
     for name in ("data_samples", "configs"):
         shutil.copytree(ROOT / name, folder / name)
     for block in blocks:
@@ -79,14 +91,19 @@ def run_in_copy(blocks: list[Block], folder: Path, environment: dict[str, str]) 
         done = subprocess.run(
             [*command, block.code], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
         )
-        assert done.returncode == 0, f"{block.code}\n{done.stderr}"
-        assert "Traceback" not in done.stderr
-        assert [name for name in block.outputs if not (folder / name).is_file()] == []
+        missing = tuple(name for name in block.outputs if not (folder / name).is_file())
+        outcomes.append(Outcome(block, done.returncode, done.stderr, missing))
+        if done.returncode != 0:
+            break
+    return outcomes
 
 
 @pytest.mark.parametrize("blocks", list(promises(slow=False)))
 def test_code_blocks_of_a_page_run_in_order(blocks: list[Block], tmp_path: Path, environment: dict[str, str]) -> None:
-    run_in_copy(blocks, tmp_path, environment)
+    outcomes = run_in_copy(blocks, tmp_path, environment)
+    assert [outcome for outcome in outcomes if outcome.returncode != 0] == []
+    assert [outcome for outcome in outcomes if "Traceback" in outcome.stderr or outcome.missing] == []
+    assert [outcome.block for outcome in outcomes] == blocks
 
 
 @pytest.mark.slow
@@ -94,7 +111,10 @@ def test_code_blocks_of_a_page_run_in_order(blocks: list[Block], tmp_path: Path,
 def test_slow_code_blocks_of_a_page_run_in_order(
     blocks: list[Block], tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    run_in_copy(blocks, tmp_path, environment)
+    outcomes = run_in_copy(blocks, tmp_path, environment)
+    assert [outcome for outcome in outcomes if outcome.returncode != 0] == []
+    assert [outcome for outcome in outcomes if "Traceback" in outcome.stderr or outcome.missing] == []
+    assert [outcome.block for outcome in outcomes] == blocks
 
 
 def test_code_blocks_use_only_known_words() -> None:
