@@ -16,7 +16,6 @@ import yaml
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
-from torch.utils.tensorboard import SummaryWriter
 
 from rsgan.card import ModelCard, ProbeCoefficients
 from rsgan.errors import ConfigError, RsganError
@@ -31,6 +30,14 @@ from rsgan.training.pairs import PairDataset
 from rsgan.training.probe import fit_scene_probe
 from rsgan.training.tiles import load_tiles
 from rsgan.training.validation import Validation
+
+try:
+    from torch.utils.tensorboard import SummaryWriter
+except ImportError as error:
+    raise RsganError(
+        "training writes its curves for TensorBoard, which is not installed. Install the extra 'train' of rsgan, or "
+        "tensorboard itself: pip install tensorboard."
+    ) from error
 
 Stage = Literal["faithful", "adversarial"]
 CHECKPOINT, LOG, MODEL, CONFIG = "checkpoint.pt", "log.jsonl", "model.safetensors", "config.yaml"
@@ -265,7 +272,7 @@ def train(config: TrainConfig, run: Path, *, device: torch.device, resume: bool 
     trainer = Trainer(config, device)
     if resume:
         trainer.load(load_checkpoint(run / CHECKPOINT))
-    training_tiles, validation_tiles = load_tiles(config.data, config.model.bands)
+    training_tiles, validation_tiles = load_tiles(config.data, config.model.bands, config.model.sensor)
     dataset = PairDataset(training_tiles, config)
     validation = Validation(validation_tiles, config, device)
     run.mkdir(parents=True, exist_ok=True)

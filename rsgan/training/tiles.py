@@ -13,6 +13,8 @@ from rsgan.geo import Scene
 from rsgan.training.config import Data, Source
 
 Bounds = tuple[float, float, float, float]
+SENSOR = "sentinel-2a"
+"""Whose names bands have where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,19 @@ class Tile:
     weight: float
 
 
-def read_tile(path: Path, source: Source, bands: tuple[str, ...]) -> Tile:
-    """Read the wanted bands of one file; its weight is not yet relative to the other files of the source."""
+def read_tile(path: Path, source: Source, bands: tuple[str, ...], sensor_name: str = SENSOR) -> Tile:
+    """Read the wanted bands of one file; its weight is not yet relative to the other files of the source.
+
+    Raises:
+        RsganError: one of its children says what is wrong with the file.
+    """
     with Scene.open(
-        [path], wanted=bands, bands=source.bands, reflectance_scale=source.reflectance_scale, gsd_m=source.gsd_m
+        [path],
+        wanted=bands,
+        bands=source.bands,
+        reflectance_scale=source.reflectance_scale,
+        gsd_m=source.gsd_m,
+        sensor_name=sensor_name,
     ) as scene:
         chip = scene.read(scene.grid.window)
         return Tile(
@@ -68,11 +79,17 @@ def find_files(root: Path, source: Source) -> list[Path]:
     return found
 
 
-def read_split(root: Path, sources: tuple[Source, ...], bands: tuple[str, ...]) -> list[Tile]:
-    """Every tile of one side of the split."""
+def read_split(
+    root: Path, sources: tuple[Source, ...], bands: tuple[str, ...], sensor_name: str = SENSOR
+) -> list[Tile]:
+    """Every tile of one side of the split, weighted so that each source has its share.
+
+    Raises:
+        RsganError: a source has no file, or a file cannot be read.
+    """
     tiles = []
     for source in sources:
-        found = [read_tile(path, source, bands) for path in find_files(root, source)]
+        found = [read_tile(path, source, bands, sensor_name) for path in find_files(root, source)]
         pixels = sum(tile.weight for tile in found)
         tiles += [replace(tile, weight=source.share * tile.weight / pixels) for tile in found]
     return tiles
@@ -105,9 +122,18 @@ def check_split(training: list[Tile], validation: list[Tile]) -> None:
                 )
 
 
-def load_tiles(data: Data, bands: tuple[str, ...]) -> tuple[list[Tile], list[Tile]]:
-    """Training and validation tiles, checked to share no place."""
-    training = read_split(data.root, data.training, bands)
-    validation = read_split(data.root, data.validation, bands)
+def load_tiles(data: Data, bands: tuple[str, ...], sensor_name: str = SENSOR) -> tuple[list[Tile], list[Tile]]:
+    """Training and validation tiles, checked to share no place.
+
+    Args:
+        data: section of the config.
+        bands: names of the bands in the catalogue, in the model's order.
+        sensor_name: sensor of the catalogue whose names these are.
+
+    Raises:
+        RsganError: a file is missing, wrong, or on both sides of the split.
+    """
+    training = read_split(data.root, data.training, bands, sensor_name)
+    validation = read_split(data.root, data.validation, bands, sensor_name)
     check_split(training, validation)
     return training, validation

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
+from rsgan.errors import ConfigError
 from rsgan.filters.back_projection import back_projection
 from rsgan.metrics.fidelity import psnr
 from rsgan.nn.generators import Generator, SensorState
@@ -31,11 +33,20 @@ def inner_psnr(enhanced: Tensor, reference: Tensor) -> float:
 
 
 class Validation:
-    """Fixed crops of the held-out tiles, observed once under every protocol."""
+    """Fixed crops of the held-out tiles, observed the same way each time under every protocol.
+
+    Raises:
+        ConfigError: no tile can be judged.
+    """
 
     def __init__(self, tiles: list[Tile], config: TrainConfig, device: torch.device) -> None:
         self.scale, self.device = config.generator.scale, device
         self.references = [reference for tile in tiles if (reference := self._crop(tile)) is not None]
+        if not self.references:
+            raise ConfigError(
+                f"data: none of the {len(tiles)} validation tiles can be judged: each is smaller than {4 * BORDER} "
+                "pixels, or has invalid pixels in its centre. Name larger or whole tiles in data.validation."
+            )
         self.seed = config.seed
 
     def _crop(self, tile: Tile) -> Tensor | None:
@@ -89,8 +100,6 @@ class Validation:
 
     def panel(self, generator: Generator, path: Path) -> None:
         """Bicubic, enhanced and reference of the first tiles side by side, true colour, as PNG."""
-        from PIL import Image
-
         rows = []
         for index, reference in enumerate(self.references[:3]):
             observed, sigma, noise = self.observe(reference, index, "P40")
@@ -100,7 +109,6 @@ class Validation:
             trio = torch.nn.functional.pad(trio, (0, 192 - side, 0, 192 - side))
             low, high = torch.quantile(reference[:, :3].flatten(), torch.tensor([0.01, 0.99]).to(reference))
             rows.append(torch.cat(list((trio - low) / (high - low)), -1))
-        if rows:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pixels = (torch.cat(rows, -2).clamp(0, 1) * 255).byte().permute(1, 2, 0).cpu().numpy()
-            Image.fromarray(pixels).save(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = (torch.cat(rows, -2).clamp(0, 1) * 255).byte().permute(1, 2, 0).cpu().numpy()
+        Image.fromarray(pixels).save(path)

@@ -1,5 +1,7 @@
+import importlib
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -37,6 +39,13 @@ def batch_of(config: TrainConfig, start: int = 0) -> Pairs:
     tiles, _ = load_tiles(config.data, config.model.bands)
     dataset = PairDataset(tiles, config)
     return collate([dataset[start + i] for i in range(config.training.batch_size)])
+
+
+def test_training_without_tensorboard_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.delitem(sys.modules, "rsgan.training.loop")
+    with pytest.raises(RsganError, match=r"not installed\. Install the extra 'train'"):
+        importlib.import_module("rsgan.training.loop")
 
 
 # --- schedule

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from rsgan.errors import ConfigError
 from rsgan.training.config import Source, TrainConfig
@@ -36,6 +37,18 @@ def test_one_named_place_in_both_splits_is_refused(tiny: Tiny, two_places: None)
     named = [tuple(s.model_copy(update={"place": "lake"}) for s in side) for side in (data.training, data.validation)]
     with pytest.raises(ConfigError, match="show one place"):
         load_tiles(data.model_copy(update={"training": named[0], "validation": named[1]}), RGBN)
+
+
+def test_bands_are_found_by_the_names_of_the_models_own_sensor(tiny: Tiny, two_places: None) -> None:
+    data = tiny().data
+    for path in data.root.glob("*.tif"):
+        with rasterio.open(path, "r+") as dataset:
+            dataset.descriptions = ("SR_B2", "SR_B3", "SR_B4", "SR_B5")
+    (landsat,), _ = load_tiles(data, ("B2", "B3", "B4", "B5"), "landsat-8")
+    with rasterio.open(landsat.path) as dataset:
+        np.testing.assert_allclose(landsat.values, dataset.read() * 1e-4, rtol=1e-5)
+    with pytest.raises(ConfigError, match="no sensor is called 'landsat-1'"):
+        load_tiles(data, ("B2", "B3", "B4", "B5"), "landsat-1")
 
 
 def test_one_file_in_both_splits_is_refused_even_without_coordinates(tiny: Tiny, two_places: None) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from rsgan.errors import ConfigError
 from rsgan.filters.back_projection import back_projection
 from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig
 from rsgan.sensors.optical import degrade
@@ -75,3 +76,10 @@ def test_the_panel_shows_bicubic_enhanced_and_reference_in_a_row(tile: Tile, tin
         pixels = np.asarray(picture).astype(float)
     left, middle, right = (pixels[:96, n * 192 : n * 192 + 96] for n in range(3))
     assert np.abs(middle - right).mean() < np.abs(left - right).mean()
+
+
+def test_tiles_of_which_none_can_be_judged_are_refused(tile: Tile, tiny) -> None:
+    small = replace(tile, values=tile.values[:, :40, :90], valid=tile.valid[:40, :90])
+    holed = replace(tile, valid=np.zeros_like(tile.valid))
+    with pytest.raises(ConfigError, match="none of the 2 validation tiles can be judged"):
+        Validation([small, holed], tiny(), torch.device("cpu"))
