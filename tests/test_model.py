@@ -10,8 +10,7 @@ from rsgan.card import ModelCard
 from rsgan.errors import ModelError, RsganError
 from rsgan.model import CARD_KEY, choose_device, find_model, open_model, read_card, save_model, zoo_names
 from rsgan.nn.discriminators import PatchDiscriminator, PatchDiscriminatorConfig
-from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig
-from rsgan.nn.generators.residual import SensorState
+from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig, SensorState
 
 GENERATOR = ResidualGeneratorConfig(bands=3, scale=2, channels=4, blocks=1, consistency_steps=1)
 DISCRIMINATOR = PatchDiscriminatorConfig(bands=3, scale=2, channels=4, strided=1)

@@ -3,8 +3,7 @@ import torch
 from pydantic import ValidationError
 
 from rsgan.filters.back_projection import back_projection
-from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig
-from rsgan.nn.generators.residual import SensorState
+from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig, SensorState
 from rsgan.sensors.optical import consistency_step, upsample
 
 
