@@ -58,6 +58,19 @@ class ProbeCoefficients(BaseModel):
         return self
 
 
+def refuse_unknown(sensor: str, bands: tuple[str, ...]) -> None:
+    """Refuse a sensor or bands that the catalogue does not hold.
+
+    Raises:
+        ValueError: naming them; pydantic puts the place in front.
+    """
+    known = SENSORS.get(sensor)
+    missing = [name for name in bands if known is None or known.find(name) is None]
+    if known is None or missing:
+        what = f"bands {' '.join(missing)} of sensor" if known else "sensor"
+        raise ValueError(f"names {what} {sensor!r}, which this version of rsgan does not know")
+
+
 class ModelCard(BaseModel):
     """What a model is, what it was trained on and what it may be used for.
 
@@ -109,11 +122,7 @@ class ModelCard(BaseModel):
 
     @model_validator(mode="after")
     def _agrees(self) -> ModelCard:
-        known = SENSORS.get(self.sensor)
-        missing = [name for name in self.bands if known is None or known.find(name) is None]
-        if known is None or missing:
-            what = f"bands {' '.join(missing)} of sensor" if known else "sensor"
-            raise ValueError(f"names {what} {self.sensor!r}, which this version of rsgan does not know")
+        refuse_unknown(self.sensor, self.bands)
         stated, built = (len(self.bands), self.scale), (self.generator.bands, self.generator.scale)
         if stated != built:
             raise ValueError(

@@ -8,10 +8,12 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rsgan.card import refuse_unknown
 from rsgan.catalogue import RGBN
 from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import DiscriminatorConfig
 from rsgan.nn.generators import GeneratorConfig
+from rsgan.sensors.optical import MAX_SIGMA, Jitter
 
 
 class Frozen(BaseModel):
@@ -59,13 +61,26 @@ class Data(Frozen):
 
 
 class SensorRanges(Frozen):
-    """Ranges of the simulated sensor, see `sensors.optical.Jitter`."""
+    """Ranges of the simulated sensor, with the names, units and defaults of `sensors.optical.Jitter`."""
 
-    sigma: tuple[float, float] = (0.30, 0.50)
-    band_sigma: float = Field(default=0.02, ge=0)
-    noise: tuple[float, float] = (0.0002, 0.003)
-    noise_free: float = Field(default=0.5, ge=0, le=1)
-    misregistration: float = Field(default=0.0, ge=0)
+    sigma: tuple[float, float] = Jitter.sigma
+    band_sigma: float = Field(default=Jitter.band_sigma, ge=0)
+    noise: tuple[float, float] = Jitter.noise
+    noise_free: float = Field(default=Jitter.noise_free, ge=0, le=1)
+    misregistration: float = Field(default=Jitter.misregistration, ge=0)
+
+    @model_validator(mode="after")
+    def _are_ranges(self) -> SensorRanges:
+        low, high = self.sigma
+        if not 0 <= low <= high <= MAX_SIGMA:
+            raise ValueError(f"sigma is [{low:g}, {high:g}]; expected lowest, highest within 0 .. {MAX_SIGMA:g} pixels")
+        low, high = self.noise
+        if not 0 < low <= high < 1:
+            raise ValueError(
+                f"noise is [{low:g}, {high:g}]; expected lowest, highest reflectance, above 0 and below 1 "
+                "(noise_free is the share of chips without any)"
+            )
+        return self
 
 
 class Losses(Frozen):
@@ -155,6 +170,11 @@ class ModelDescription(Frozen):
     licence: str
     training_data: tuple[str, ...]
     limits: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _is_in_the_catalogue(self) -> ModelDescription:
+        refuse_unknown(self.sensor, self.bands)
+        return self
 
 
 class TrainConfig(Frozen):

@@ -21,6 +21,7 @@ CANDIDATES = 8
 LOG_SPREAD_JITTER = 0.2
 """Standard deviation of the log of the spread's jitter: a scene's spread is not its chips'."""
 LOG_GAIN_JITTER = 0.1
+"""Standard deviation of the log of each band's gain: no band is known by its level."""
 
 
 def simulate(reference: NDArray[np.float32], scale: int, jitter: Jitter, rng: torch.Generator) -> Pairs:

@@ -15,6 +15,7 @@ from rsgan.training.tiles import Tile
 LARGEST = 160
 """Side of the largest observed chip that is looked at, input pixels; the smallest is `SMALLEST_PROBE`."""
 QUANTUM = 1e-4
+"""Rounding of the observed reflectance: one DN of Sentinel-2."""
 ATTEMPTS = 20
 """Tries per simulated observation before the tiles are given up."""
 

@@ -71,10 +71,15 @@ def test_a_number_that_yaml_reads_as_text_is_a_number_here(settings: dict, tmp_p
         ("discriminator", "bands", 5, "discriminator.bands is 5"),
         ("discriminator", "scale", 4, "discriminator.scale 4"),
         ("training", "chip_size", 49, "training.chip_size 49"),
+        ("sensor", "sigma", [0.5, 0.3], "sensor: Value error, sigma is [0.5, 0.3]"),
+        ("sensor", "sigma", [0.3, 0.7], "within 0 .. 0.65"),
+        ("sensor", "noise", [0.0, 0.003], "noise is [0, 0.003]"),
+        ("model", "sensor", "sentinel-9", "model: Value error, names sensor 'sentinel-9'"),
+        ("model", "bands", ["B02", "B03", "B04", "B99"], "names bands B99 of sensor 'sentinel-2a'"),
     ],
 )
 def test_sections_that_do_not_fit_are_refused_with_their_numbers(
-    settings: dict, tmp_path: Path, section: str, key: str, value: int, found: str
+    settings: dict, tmp_path: Path, section: str, key: str, value: object, found: str
 ) -> None:
     settings[section][key] = value
     assert found in refused(settings, tmp_path)
