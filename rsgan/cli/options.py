@@ -89,3 +89,9 @@ def verbosity(command: Command) -> Command:
     """Add -q and -v."""
     command = click.option("-v", "--verbose", is_flag=True, help="Say more.")(command)
     return click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")(command)
+
+
+def device_choice(command: Command) -> Command:
+    """Add --device."""
+    kinds = click.Choice(["auto", "cpu", "cuda", "mps"])
+    return click.option("--device", type=kinds, default="auto", show_default=True, help="Where to compute.")(command)

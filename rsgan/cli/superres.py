@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rsgan.cli.options import friendly_errors, names, numbers, progress_bar, talk, verbosity
+from rsgan.cli.options import device_choice, friendly_errors, names, numbers, progress_bar, talk, verbosity
 from rsgan.errors import RsganError
 
 if TYPE_CHECKING:
@@ -35,13 +35,7 @@ if TYPE_CHECKING:
 @click.option("--gsd", type=float, help="Metres per pixel, where the file does not say.")
 @click.option("--window", type=int, default=512, show_default=True, help="Side of the windows, input pixels.")
 @click.option("--batch", type=int, default=1, show_default=True, help="Windows per call of the network.")
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute.",
-)
+@device_choice
 @click.option(
     "--precision",
     type=click.Choice(["float32", "bfloat16"]),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rsgan.cli.options import friendly_errors, progress_bar, talk, verbosity
+from rsgan.cli.options import device_choice, friendly_errors, progress_bar, talk, verbosity
 
 
 @click.command(name="train", short_help="Train a model on your own tiles.")
@@ -14,13 +14,7 @@ from rsgan.cli.options import friendly_errors, progress_bar, talk, verbosity
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the tiles; overrides data.root of the config.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run  [default: runs/NAME]")
 @click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Where to compute.",
-)
+@device_choice
 @verbosity
 def command(
     config: Path, data: Path | None, out: Path | None, resume: bool, device: str, quiet: bool, verbose: bool

@@ -58,12 +58,6 @@ class Grid:
         return self.transform != Affine.identity()
 
     @property
-    def is_north_up(self) -> bool:
-        """Whether columns run east and rows run south, without rotation."""
-        t = self.transform
-        return bool(t.b == 0.0 and t.d == 0.0 and t.a > 0.0 and t.e < 0.0)
-
-    @property
     def corners(self) -> tuple[tuple[float, float], ...]:
         """Map coordinates of the outer corners: upper left, upper right, lower right, lower left."""
         places = ((0, 0), (self.width, 0), (self.width, self.height), (0, self.height))

@@ -15,12 +15,14 @@ from rsgan.errors import OutputError
 
 MARGIN = 6
 CAPTION = 16
+"""Screen pixels around the panels, and above them for their captions."""
 PANEL_SIDE = 512
 """Panels smaller than this are enlarged by a whole factor, so that single pixels can be told apart."""
 PERCENTILES = (1.0, 99.0)
 LEAST_CONTRAST = 1e-3
 """Reflectance from black to white, at least: an even field is shown even, not as its rounding."""
 INVALID = 255
+"""Byte that shows a pixel without data: white."""
 
 
 @dataclass(frozen=True)

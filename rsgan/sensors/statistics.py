@@ -63,8 +63,11 @@ def band_scaling(values: Floats, valid: NDArray[np.bool_] | None = None) -> Band
 
 
 LAGS = (1, 2, 3, 4)
+"""Distances in pixels at which differences are taken."""
 QUANTILES = (0.02, 0.05, 0.1, 0.25, 0.5, 0.75)
+"""Of the high-pass over small blocks of ground: the low ones are nearly noise alone."""
 FLAT_SHARES = (1.0, 0.25, 0.08)
+"""Shares of the pixels, always the flattest ones, over which a pixel is predicted from its neighbours."""
 FEATURES = 2 * (2 * len(LAGS) + len(QUANTILES) + 2 + len(FLAT_SHARES)) + 1
 """Length of the vector that `probe_features` gives for one band."""
 SMALLEST_PROBE = 24

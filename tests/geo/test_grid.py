@@ -22,10 +22,6 @@ def test_bounds_enclose_the_corners_whichever_way_rows_run() -> None:
     assert Grid(UTM, SOUTH_UP, (2, 3)).bounds == (500000, 5000000, 500030, 5000020)
 
 
-def test_only_a_plain_grid_is_north_up() -> None:
-    assert [Grid(UTM, transform, (2, 2)).is_north_up for transform in TRANSFORMS] == [True, False, False]
-
-
 def test_gsd_is_the_length_of_the_pixel_steps_of_a_rotated_grid() -> None:
     assert Grid(UTM, ROTATED, (4, 4)).gsd == pytest.approx((10.0, 20.0))
     assert Grid(UTM, ROTATED, (4, 4)).gsd_m() == pytest.approx((10.0, 20.0))
