@@ -85,6 +85,11 @@ class Job:
     grid: Grid
 
     @property
+    def sharpness(self) -> float:
+        """0 (faithful) .. 1 (adversarial): the one asked for, else the model's default."""
+        return self.model.card.sharpness if self.options.sharpness is None else self.options.sharpness
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the user must be told before the work."""
         card, notes = self.model.card, list(self.scene.notes)
@@ -98,11 +103,10 @@ class Job:
     def lines(self, *, verbose: bool = False) -> list[str]:
         """The plan in words; more of them on request."""
         card, scene, options = self.model.card, self.scene, self.options
-        sharpness = card.sharpness if options.sharpness is None else options.sharpness
         fine = "" if scene.gsd_m is None else f", {metres(scene)} -> {metres(scene, card.scale)}"
         numbers = " ".join(map(str, scene.band_choice.indexes))
         lines = [
-            f"model: {card.name}, sharpness {sharpness:g} ({self.reason})",
+            f"model: {card.name}, sharpness {self.sharpness:g} ({self.reason})",
             f"bands: {' '.join(card.bands)} = {numbers} of {scene.name}",
             f"output: {self.out}, {self.grid.width} x {self.grid.height} x {len(card.bands)} {scene.dtype}{fine}",
         ]
@@ -119,9 +123,9 @@ class Job:
     def estimate_lines(self) -> list[str]:
         """Memory, size and time of the run; the time is measured on a small window."""
         card, scale, options = self.model.card, self.model.card.scale, self.options
-        side = min(options.window, max(self.scene.grid.shape)) + 2 * halo(self.model)
+        side = min(options.window, max(self.part.height, self.part.width)) + 2 * halo(self.model)
         features = side**2 * max(4 * card.generator.channels, 12 * card.generator.bands * scale**2) * 4 * options.batch
-        band_rows = min(options.window, self.scene.grid.height) * scale * self.grid.width
+        band_rows = min(options.window, self.part.height) * scale * self.grid.width
         row_band = 2 * band_rows * len(card.bands) * np.dtype(self.scene.dtype).itemsize
         size = self.grid.width * self.grid.height * len(card.bands) * np.dtype(self.scene.dtype).itemsize
         pixels = sum(w.read.width * w.read.height for w in self.windows)
@@ -194,13 +198,12 @@ class Job:
 
     def _tags(self, enhancer: SceneEnhancer) -> dict[str, str]:
         card, options, statistics = self.model.card, self.options, enhancer.statistics
-        sharpness = card.sharpness if options.sharpness is None else options.sharpness
         return {
             "RSGAN_MODEL": card.name,
             "RSGAN_MODEL_SHA256": self.model.sha256,
             "RSGAN_VERSION": version("rsgan"),
             "RSGAN_SCALE": str(card.scale),
-            "RSGAN_SHARPNESS": f"{sharpness:g}",
+            "RSGAN_SHARPNESS": f"{self.sharpness:g}",
             "RSGAN_CONSISTENCY": "on" if options.consistency else "off",
             "RSGAN_CONSISTENCY_RMS": _rounded(enhancer.residual_rms),
             "RSGAN_NOISE": _rounded(statistics.noise),
