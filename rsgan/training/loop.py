@@ -134,7 +134,11 @@ class Trainer:
         return {f"{name}/{key}": float(value.detach()) for key, value in terms.items()} | {f"{name}/norm": float(norm)}
 
     def update(self, pairs: Pairs) -> dict[str, float]:
-        """One update of each network that learns in the present stage; returns the terms of the losses."""
+        """One update of each network that learns in the present stage; returns the terms of the losses.
+
+        Raises:
+            RsganError: a loss is not finite.
+        """
         adversarial = self.schedule.stage(self.samples_seen) == "adversarial"
         if adversarial and self.faithful is None:
             self.faithful = plain(self.ema.state_dict())
@@ -264,6 +268,7 @@ def train(config: TrainConfig, run: Path, *, device: torch.device, resume: bool 
 
     Raises:
         ConfigError: no tiles, a place on both sides of the split, or a run folder that is in use.
+        RsganError: a loss is not finite.
     """
     if config.training.threads:
         torch.set_num_threads(config.training.threads)

@@ -39,7 +39,11 @@ def _row(values: NDArray[np.floating]) -> torch.Tensor:
 
 
 class PairDataset(Dataset[Pairs]):
-    """Endless stream of random chips; `len` is the number of samples of the whole run."""
+    """Random chips and their observations; `len` is the number of samples of the whole run.
+
+    Raises:
+        ConfigError: no tile holds a chip.
+    """
 
     def __init__(self, tiles: list[Tile], config: TrainConfig) -> None:
         size = config.training.chip_size
