@@ -38,6 +38,9 @@ DETECTOR_MTF_NYQUIST: Final = 2.0 / math.pi
 RGBN: Final = ("B02", "B03", "B04", "B08")
 """The four 10 m bands of Sentinel-2 in the order that RGBN models take them: blue, green, red, near infrared."""
 
+RGBN_SENSOR: Final = "sentinel-2a"
+"""Whose names ``RGBN`` are, and whose names bands have where nobody says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Band:

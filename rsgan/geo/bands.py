@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rsgan.catalogue import SENSORS, Band, Sensor, sensor
+from rsgan.catalogue import RGBN_SENSOR, SENSORS, Band, Sensor, sensor
 from rsgan.errors import BandError
 
 _WORD: Final = re.compile(r"[a-z0-9]+")
@@ -43,7 +43,7 @@ def find_bands(
     count: int,
     *,
     file_name: str = "the scene",
-    sensor_name: str = "sentinel-2a",
+    sensor_name: str = RGBN_SENSOR,
 ) -> BandChoice:
     """Find the wanted bands among the bands of a raster.
 
@@ -69,7 +69,7 @@ def find_bands(
     return search.by_choice(explicit) if explicit else search.by_hints()
 
 
-def band_named(text: str | None, sensor_name: str = "sentinel-2a") -> str | None:
+def band_named(text: str | None, sensor_name: str = RGBN_SENSOR) -> str | None:
     """The name in the catalogue of the band that `text` names; None when it names none, or more than one.
 
     >>> band_named("S2_B02"), band_named("B8 (842 nm)"), band_named("Band 1")

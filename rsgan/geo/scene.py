@@ -14,6 +14,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from rsgan.catalogue import RGBN_SENSOR
 from rsgan.errors import InputError
 from rsgan.geo.bands import BandChoice, find_bands
 from rsgan.geo.files import (
@@ -85,7 +86,7 @@ class Scene:
         bands: tuple[str, ...] | None = None,
         reflectance_scale: float | None = None,
         gsd_m: float | None = None,
-        sensor_name: str = "sentinel-2a",
+        sensor_name: str = RGBN_SENSOR,
     ) -> "Scene":
         """Open one raster of several bands, or several rasters on one grid.
 

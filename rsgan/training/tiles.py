@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rsgan.catalogue import RGBN_SENSOR
 from rsgan.errors import ConfigError
 from rsgan.geo import Scene
 from rsgan.training.config import Data, Source
 
 Bounds = tuple[float, float, float, float]
-SENSOR = "sentinel-2a"
-"""Whose names bands have where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Tile:
     weight: float
 
 
-def read_tile(path: Path, source: Source, bands: tuple[str, ...], sensor_name: str = SENSOR) -> Tile:
+def read_tile(path: Path, source: Source, bands: tuple[str, ...], sensor_name: str = RGBN_SENSOR) -> Tile:
     """Read the wanted bands of one file; its weight is not yet relative to the other files of the source.
 
     Raises:
@@ -80,7 +79,7 @@ def find_files(root: Path, source: Source) -> list[Path]:
 
 
 def read_split(
-    root: Path, sources: tuple[Source, ...], bands: tuple[str, ...], sensor_name: str = SENSOR
+    root: Path, sources: tuple[Source, ...], bands: tuple[str, ...], sensor_name: str = RGBN_SENSOR
 ) -> list[Tile]:
     """Every tile of one side of the split, weighted so that each source has its share.
 
@@ -122,7 +121,7 @@ def check_split(training: list[Tile], validation: list[Tile]) -> None:
                 )
 
 
-def load_tiles(data: Data, bands: tuple[str, ...], sensor_name: str = SENSOR) -> tuple[list[Tile], list[Tile]]:
+def load_tiles(data: Data, bands: tuple[str, ...], sensor_name: str = RGBN_SENSOR) -> tuple[list[Tile], list[Tile]]:
     """Training and validation tiles, checked to share no place.
 
     Args:
