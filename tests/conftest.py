@@ -1,9 +1,19 @@
-"""What all tests share: one torch thread, and markers that skip where their means are missing."""
+"""What all tests share: one torch thread, rasters made by another hand, and markers that skip what cannot run here."""
 
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
 import torch
+from affine import Affine
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
+
+NORTH_UP = Affine(10, 0, 500000, 0, -10, 5000000)
 
 torch.set_warn_always(True)  # a warning given once per process would fail whichever test happens to come first
 
@@ -42,3 +52,50 @@ def real_data(request: pytest.FixtureRequest) -> Path:
 def rng() -> torch.Generator:
     """A seeded source of torch's random numbers."""
     return torch.Generator().manual_seed(17)
+
+
+def write_raster(
+    path: Path,
+    values: np.ndarray,
+    *,
+    descriptions: Sequence[str | None] = (),
+    colorinterp: Sequence[ColorInterp] = (),
+    mask: np.ndarray | None = None,
+    scales: Sequence[float] = (),
+    offsets: Sequence[float] = (),
+    units: Sequence[str] = (),
+    tags: dict[str, str] | None = None,
+    **profile: Any,
+) -> Path:
+    """Write a raster with rasterio alone, so that what the package reads is written by another hand."""
+    count, height, width = values.shape
+    given = {"driver": "GTiff", "crs": "EPSG:32633", "transform": NORTH_UP, "photometric": "MINISBLACK", **profile}
+    given = {key: value for key, value in given.items() if value is not None}
+    with (
+        warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(path, "w", height=height, width=width, count=count, dtype=values.dtype, **given) as dataset,
+    ):
+        for index, description in enumerate(descriptions, start=1):
+            if description:
+                dataset.set_band_description(index, description)
+        for name, given_values in (("colorinterp", colorinterp), ("scales", scales), ("offsets", offsets)):
+            if given_values:
+                setattr(dataset, name, given_values)
+        if units:
+            dataset.units = units
+        dataset.update_tags(**(tags or {}))
+        dataset.write(values)
+        if mask is not None:
+            dataset.write_mask(mask)
+    return path
+
+
+@pytest.fixture
+def make_raster(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes `values` (C, H, W) to a file of the given name under the test's folder."""
+
+    def make(name: str, values: np.ndarray, **options: Any) -> Path:
+        return write_raster(tmp_path / name, values, **options)
+
+    return make

@@ -1,62 +1,21 @@
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import rasterio
 import torch
-from affine import Affine
-from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning
 from scipy.ndimage import gaussian_filter
 
 from rsgan.card import ModelCard
 from rsgan.model import save_model
 from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig
 
-NORTH_UP = Affine(10, 0, 500000, 0, -10, 5000000)
 RGBN = ("B02", "B03", "B04", "B08")
 
 MakeRaster = Callable[..., Path]
 MakeModel = Callable[..., Path]
-
-
-def write_raster(
-    path: Path,
-    values: np.ndarray,
-    *,
-    descriptions: Sequence[str] = RGBN,
-    colorinterp: Sequence[ColorInterp] = (),
-    mask: np.ndarray | None = None,
-    scales: Sequence[float] = (),
-    offsets: Sequence[float] = (),
-    units: Sequence[str] = (),
-    tags: dict[str, str] | None = None,
-    **profile: Any,
-) -> Path:
-    """Write a raster with rasterio alone, so that what the package reads is written by another hand."""
-    count, height, width = values.shape
-    given = {"driver": "GTiff", "crs": "EPSG:32633", "transform": NORTH_UP, "photometric": "MINISBLACK", **profile}
-    given = {key: value for key, value in given.items() if value is not None}
-    with (
-        warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
-        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
-        rasterio.open(path, "w", height=height, width=width, count=count, dtype=values.dtype, **given) as dataset,
-    ):
-        for index, description in enumerate(descriptions, start=1):
-            dataset.set_band_description(index, description)
-        for name, given_values in (("colorinterp", colorinterp), ("scales", scales), ("offsets", offsets)):
-            if given_values:
-                setattr(dataset, name, given_values)
-        if units:
-            dataset.units = units
-        dataset.update_tags(**(tags or {}))
-        dataset.write(values)
-        if mask is not None:
-            dataset.write_mask(mask)
-    return path
 
 
 def draw_land(shape: tuple[int, int], seed: int = 3, sharpness_px: float = 1.0) -> np.ndarray:
@@ -75,13 +34,9 @@ def land() -> Callable[..., np.ndarray]:
 
 
 @pytest.fixture
-def make_raster(tmp_path: Path) -> MakeRaster:
-    """A function that writes `values` (C, H, W) to a file of the given name under the test's folder."""
-
-    def make(name: str, values: np.ndarray, **options: Any) -> Path:
-        return write_raster(tmp_path / name, values, **options)
-
-    return make
+def make_raster(make_raster: MakeRaster) -> MakeRaster:
+    """The same, with the bands named as the models take them."""
+    return partial(make_raster, descriptions=RGBN)
 
 
 def random_state(config: ResidualGeneratorConfig, seed: int) -> dict[str, torch.Tensor]:
