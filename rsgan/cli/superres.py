@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -11,7 +11,7 @@ from rsgan.cli.options import device_choice, friendly_errors, names, numbers, pr
 from rsgan.errors import RsganError
 
 if TYPE_CHECKING:
-    from rsgan.enhance.options import Options
+    from rsgan.enhance.options import Options, Symmetries
 
 
 @click.command(name="superres", short_help="Sharpen a multispectral raster.")
@@ -51,6 +51,13 @@ if TYPE_CHECKING:
     default="on",
     show_default=True,
     help="Closing steps with the sensor model.",
+)
+@click.option(
+    "--symmetries",
+    type=click.Choice(["1", "2", "4", "8"]),
+    default="4",
+    show_default=True,
+    help="Turned and mirrored passes that are averaged; 1 is four times as fast as 4, and about 0.06 dB worse.",
 )
 @click.option("--noise", type=float, help="Noise standard deviation, reflectance  [default: estimated once per scene]")
 @click.option(
@@ -104,10 +111,14 @@ def command(
 
 def _options(settings: dict[str, Any]) -> Options:
     """Options from flags; values that no scene could make right are wrong use."""
-    from rsgan.enhance.options import Options
+    from rsgan.enhance.options import Options, Symmetries
 
     keys = ("sharpness", "window", "batch", "device", "precision", "bbox", "crop", "noise", "psf_sigma", "overwrite")
     try:
-        return Options(consistency=settings["consistency"] == "on", **{key: settings[key] for key in keys})
+        return Options(
+            consistency=settings["consistency"] == "on",
+            symmetries=cast("Symmetries", int(settings["symmetries"])),
+            **{key: settings[key] for key in keys},
+        )
     except RsganError as error:
         raise click.UsageError(str(error)) from error

@@ -152,6 +152,7 @@ class Job:
             choose_device(options.device),
             options.precision,
             options.consistency,
+            options.symmetries,
         )
 
     def run(self, progress: Progress | None = None) -> Result:
@@ -204,6 +205,7 @@ class Job:
             "RSGAN_VERSION": version("rsgan"),
             "RSGAN_SCALE": str(card.scale),
             "RSGAN_SHARPNESS": f"{self.sharpness:g}",
+            "RSGAN_SYMMETRIES": str(options.symmetries),
             "RSGAN_CONSISTENCY": "on" if options.consistency else "off",
             "RSGAN_CONSISTENCY_RMS": _rounded(enhancer.residual_rms),
             "RSGAN_NOISE": _rounded(statistics.noise),

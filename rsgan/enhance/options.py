@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rsgan.enhance.scene_enhancer import Precision
+from rsgan.enhance.scene_enhancer import Precision, Symmetries
 from rsgan.errors import GridError, RsganError
 from rsgan.geo import Scene, Window
 from rsgan.model import Device
@@ -25,6 +25,7 @@ class Options:
         bbox: (left, bottom, right, top) in the scene's coordinates; None takes the whole scene.
         crop: (column, row, width, height) in input pixels; None takes the whole scene.
         consistency: whether the closing consistency steps run.
+        symmetries: turned and mirrored passes that are averaged: 1, 2, 4 or 8; better, and as many times slower.
         noise: noise standard deviation in reflectance; None estimates it.
         psf_sigma: Gaussian width of the point spread function in input pixels; None estimates it.
         overwrite: whether an existing output is replaced.
@@ -39,6 +40,7 @@ class Options:
     bbox: tuple[float, float, float, float] | None = None
     crop: tuple[int, int, int, int] | None = None
     consistency: bool = True
+    symmetries: Symmetries = 4
     noise: float | None = None
     psf_sigma: float | None = None
     overwrite: bool = False
@@ -56,6 +58,8 @@ class Options:
             raise RsganError(f"--window {self.window} is too small; give at least {SMALLEST_WINDOW} input pixels.")
         if self.batch < 1:
             raise RsganError(f"--batch {self.batch}: give at least 1.")
+        if self.symmetries not in (1, 2, 4, 8):
+            raise RsganError(f"--symmetries {self.symmetries}: give 1, 2, 4 or 8.")
         if self.bbox is not None and self.crop is not None:
             raise RsganError("--bbox and --crop both choose a part of the scene; give one of them.")
         if self.noise is not None and not 0 <= self.noise < 1:

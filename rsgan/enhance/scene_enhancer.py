@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rsgan.enhance.statistics import SceneStatistics
 from rsgan.enhance.walk import Floats
@@ -18,6 +19,18 @@ from rsgan.nn.generators import Generator, SensorState
 from rsgan.sensors.optical import degrade
 
 Precision = Literal["float32", "bfloat16"]
+Symmetries = Literal[1, 2, 4, 8]
+TURNS = (
+    (False, ()),
+    (False, (2, 3)),
+    (True, ()),
+    (True, (2, 3)),
+    (False, (2,)),
+    (False, (3,)),
+    (True, (2,)),
+    (True, (3,)),
+)
+"""The symmetries of the square as (transpose, axes to flip afterwards); each beginning of 1, 2, 4 or 8 is a group."""
 
 
 @contextmanager
@@ -42,6 +55,7 @@ class SceneEnhancer:
         device: where to compute.
         precision: inside the network.
         consistency: whether the closing steps run.
+        symmetries: turned and mirrored passes that are averaged; each costs as much as the first.
         squares: sum of squared residuals of degrade(enhanced) - observed per band, so far.
         count: number of residuals per band, so far.
     """
@@ -51,6 +65,7 @@ class SceneEnhancer:
     device: torch.device
     precision: Precision = "float32"
     consistency: bool = True
+    symmetries: Symmetries = 1
     squares: NDArray[np.float64] = field(init=False)
     count: NDArray[np.int64] = field(init=False)
 
@@ -80,13 +95,25 @@ class SceneEnhancer:
         noise = (torch.from_numpy(self.statistics.noise).float() / spread).expand(count, -1).to(self.device)
         reduced = self.precision != "float32"
         with _enough_memory(observed), torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced):
-            enhanced = self.generator(seen, SensorState(sigma, noise), consistency=self.consistency)
+            enhanced = self._averaged(seen, SensorState(sigma, noise))
         residual = (degrade(enhanced, sigma, self.scale) - seen).cpu().numpy()[:, :, inner[0], inner[1]]
         usable = valid[:, :, inner[0], inner[1]]
         squares = np.square(np.where(usable, residual, 0), dtype=np.float64)
         self.squares += squares.sum((0, 2, 3)) * scaling.spread**2
         self.count += usable.sum((0, 2, 3))
         return scaling.to_reflectance(enhanced.cpu().numpy().astype(np.float64)).astype(np.float32)
+
+    def _averaged(self, seen: Tensor, sensor: SensorState) -> Tensor:
+        """Mean over turned and mirrored passes, turned back: land has no up, so what differs between them is error.
+
+        Source: geometric self-ensemble, Timofte et al. 2016, arXiv:1511.02228, section 3.4.
+        """
+        total = torch.zeros(())
+        for transpose, axes in TURNS[: self.symmetries]:
+            turned = (seen.transpose(2, 3) if transpose else seen).flip(axes)
+            enhanced = self.generator(turned, sensor, consistency=self.consistency).flip(axes)
+            total = total.to(enhanced) + (enhanced.transpose(2, 3) if transpose else enhanced)
+        return total / self.symmetries
 
     @property
     def residual_rms(self) -> NDArray[np.float64]:
