@@ -11,7 +11,8 @@ from rsgan.cli.options import device_choice, friendly_errors, names, numbers, pr
 from rsgan.errors import RsganError
 
 if TYPE_CHECKING:
-    from rsgan.enhance.options import Options, Symmetries
+    from rsgan.enhance.options import Options
+    from rsgan.enhance.scene_enhancer import Symmetries
 
 
 @click.command(name="superres", short_help="Sharpen a multispectral raster.")
@@ -111,7 +112,7 @@ def command(
 
 def _options(settings: dict[str, Any]) -> Options:
     """Options from flags; values that no scene could make right are wrong use."""
-    from rsgan.enhance.options import Options, Symmetries
+    from rsgan.enhance.options import Options
 
     keys = ("sharpness", "window", "batch", "device", "precision", "bbox", "crop", "noise", "psf_sigma", "overwrite")
     try:
