@@ -3,6 +3,7 @@
 import math
 from typing import Final
 
+from rsgan.catalogue import RGBN_SENSOR, sensor
 from rsgan.errors import ConfigError, InputError
 from rsgan.geo.files import Stated
 from rsgan.radiometry import DTYPES, Radiometry
@@ -20,26 +21,31 @@ _OFFSET_TAGS: Final = ("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET")
 """Stored units added before the division: -1000 since processing baseline 04.00. Source: Sentinel-2 Products
 Specification Document, S2-PDGS-TAS-DI-PSD, issue 14.9."""
 
+_PRODUCT_DTYPES: Final = ("uint16", "int16")
+"""Types in which sensors' products are stored; the catalogue says what their numbers mean."""
+
 _STORED_PER_REFLECTANCE: Final[dict[str, float]] = {
     "uint8": 255.0,
     "int8": 127.0,
-    "uint16": 10000.0,
-    "int16": 10000.0,
     "float32": 1.0,
     "float64": 1.0,
 }
 """Stored units per unit of reflectance where a file says nothing: the usual product of that type, always announced."""
 
 
-def find_radiometry(stated: Stated, override: float | None, file_name: str) -> tuple[Radiometry, str | None]:
+def find_radiometry(
+    stated: Stated, override: float | None, file_name: str, sensor_name: str = RGBN_SENSOR
+) -> tuple[Radiometry, str | None]:
     """Decide what the stored numbers mean.
 
-    In this order: the user's word, GDAL's scale and offset, known product tags, the usual meaning of the type.
+    In this order: the user's word, GDAL's scale and offset, known product tags, what the sensor's 16-bit products mean,
+    the usual meaning of the type.
 
     Args:
         stated: What the file says.
         override: Stored units per unit of reflectance (``--reflectance-scale``, 10000 for Sentinel-2); no offset then.
         file_name: What messages call the raster.
+        sensor_name: Sensor of the catalogue whose default applies.
 
     Returns:
         The radiometry and, when it is only assumed, a sentence for the user.
@@ -58,14 +64,18 @@ def find_radiometry(stated: Stated, override: float | None, file_name: str) -> t
     tagged = _from_tags(stated, file_name)
     if tagged is not None:
         return tagged, None
-    units = _STORED_PER_REFLECTANCE[stated.dtype]
-    source = f"assumed for {stated.dtype}: reflectance 1 is stored as {units:g}"
+    instrument = sensor(sensor_name)
+    if stated.dtype in _PRODUCT_DTYPES:
+        units, offset, what = instrument.reflectance_scale, instrument.reflectance_offset, f" of {instrument.title}"
+    else:
+        units, offset, what = _STORED_PER_REFLECTANCE[stated.dtype], 0.0, ""
+    source = f"assumed for {stated.dtype}{what}: reflectance 1 is stored as {units - offset * units:g}"
     note = (
         f"{file_name} does not say what its numbers mean; {source}. Give --reflectance-scale if that is wrong."
         if units != 1.0
         else None
     )
-    return _even(units, 0.0, count, stated.dtype, source), note
+    return _even(units, offset * units, count, stated.dtype, source), note
 
 
 def percentile_note(percentile: float, file_name: str) -> str | None:

@@ -111,7 +111,7 @@ class Scene:
             offered = offered_bands(files, keep_alpha=bands is not None, sensor_name=sensor_name)
             choice, chosen = _choose(offered, grid, wanted, bands, sensor_name)
             stated = stated_by(chosen)
-            radiometry, assumed = find_radiometry(stated, reflectance_scale, _label(names))
+            radiometry, assumed = find_radiometry(stated, reflectance_scale, _label(names), sensor_name)
             notes = tuple(_notes(choice, chosen, assumed, metres))
             scene = cls(names, grid, metres, wanted, choice, radiometry, stated, notes, chosen, opening)
             return replace(scene, notes=(*notes, *scene._doubts()), _files=opening.pop_all())

@@ -198,7 +198,9 @@ def test_the_usual_scale_of_the_type_is_assumed_aloud(make_raster: MakeRaster, d
     values = np.full((4, 20, 30), 100, dtype=dtype)
     with Scene.open([make_raster("a.tif", values, descriptions=RGBN)], wanted=RGBN) as scene:
         assert scene.read(WHOLE).values.max() == pytest.approx(100 / units)
-        assert any(f"assumed for {dtype}: reflectance 1 is stored as {units}" in note for note in scene.notes)
+        assert any(
+            f"assumed for {dtype}" in note and f"reflectance 1 is stored as {units}" in note for note in scene.notes
+        )
 
 
 def test_float_values_that_are_no_reflectance_are_pointed_out(make_raster: MakeRaster, dn: np.ndarray) -> None:
@@ -369,3 +371,10 @@ def test_files_are_closed_with_the_scene_and_after_a_refusal(
     with Scene.open([path], wanted=RGBN[:3]):
         assert [dataset.closed for dataset in opened] == [True, False]
     assert [dataset.closed for dataset in opened] == [True, True]
+
+
+def test_sixteen_bits_without_a_word_mean_what_the_sensors_products_mean(make_raster: MakeRaster) -> None:
+    path = make_raster("landsat.tif", np.full((1, 4, 4), 20000, np.uint16), descriptions=["B3"])
+    with Scene.open([path], wanted=("B3",), sensor_name="landsat-8") as scene:
+        np.testing.assert_allclose(scene.read(scene.grid.window).values, 2.75e-5 * 20000 - 0.2, atol=1e-6)
+        assert any("Landsat 8" in note for note in scene.notes)
