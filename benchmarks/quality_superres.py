@@ -221,7 +221,18 @@ def tables(rows: list[Row]) -> str:
             tiles = len({row.tile for row in here})
             parts.append(f"### x{scale}, {protocol}: sigma {sigma}, noise {noise:g}, {tiles} tiles\n\n{table_of(here)}")
             parts.append(gains(here, noise))
+        parts.append(f"### x{scale}, P40, tile by tile, PSNR dB\n\n" + by_tile(rows, scale))
     return "\n\n".join(parts)
+
+
+def by_tile(rows: list[Row], scale: int) -> str:
+    """Table of single tiles under P40: PSNR of bicubic, back-projection and ours."""
+    here = [row for row in rows if (row.scale, row.protocol) == (scale, "P40")]
+    methods = (BICUBIC, FIVE, DEFAULT)
+    tiles = dict.fromkeys(row.tile for row in here)
+    psnr = {method: column(here, method, "psnr") for method in methods}
+    body = [[tile, *(f"{psnr[method][number]:.2f}" for method in methods)] for number, tile in enumerate(tiles)]
+    return table(["tile", *methods], body)
 
 
 def gains(rows: list[Row], noise: float) -> str:
@@ -275,14 +286,11 @@ def finer_tiles(root: Path, bands: tuple[str, ...]) -> list[Tile]:
 
 
 def anecdotes(rows: list[Row]) -> str:
-    """Table of single tiles: PSNR of bicubic, back-projection and ours."""
-    methods = (BICUBIC, FIVE, DEFAULT)
-    body = [
-        [f"{tile}, x{scale}", *(f"{column(here, method, 'psnr')[0]:.2f}" for method in methods)]
-        for scale, tile in sorted({(row.scale, row.tile) for row in rows})
-        if (here := [r for r in rows if (r.scale, r.tile, r.protocol) == (scale, tile, "P40")])
-    ]
-    return "### Anecdote: finer imagery, P40, PSNR dB\n\n" + table(["tile", *methods], body)
+    """Tables of finer imagery."""
+    return "\n\n".join(
+        f"### Anecdote: finer imagery, x{scale}, P40, PSNR dB\n\n{by_tile(rows, scale)}"
+        for scale in sorted({row.scale for row in rows})
+    )
 
 
 def write_cards(rows: list[Row], configs: list[Path]) -> None:

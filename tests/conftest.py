@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     missing = {}
     if config.getoption("--real-data") is None:
-        missing["realdata"] = "needs --real-data DIR"
+        missing["realdata"] = "needs --real-data=DIR"
     if not torch.cuda.is_available():
         missing["gpu"] = "needs a CUDA device"
     for item in items:
@@ -44,7 +44,7 @@ def real_data(request: pytest.FixtureRequest) -> Path:
     """The folder given with --real-data."""
     folder = request.config.getoption("--real-data")
     if folder is None:
-        pytest.skip("needs --real-data DIR")
+        pytest.skip("needs --real-data=DIR")
     return folder
 
 
