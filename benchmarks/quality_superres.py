@@ -42,6 +42,8 @@ BORDER = 16
 DN = 1e-4
 SMALLEST = 96
 """Smallest side of a held-out tile that is used, pixels."""
+NATIVE = "sentinel2"
+"""Folder of the held-out rasters on the sensor's own grid; the others are exports that a service resampled."""
 CONFIGS = sorted(Path("configs").glob("superres_s2_rgbn_x?.yaml"))
 FINER = (
     Source(glob="vhr/wv2_ms_rotterdam_1.tif", reflectance_scale=2000, bands=("B", "G", "R", "N")),
@@ -56,6 +58,7 @@ class Row:
 
     scale: int
     protocol: str
+    folder: str
     tile: str
     method: str
     psnr: float
@@ -126,7 +129,7 @@ def baselines(observed: Floats, scale: int, sigma: float, reference: Floats) -> 
 
 
 def score(
-    method: str, enhanced: Floats, reference: Floats, observed: Floats, tile: str, scale: int, protocol: str
+    method: str, enhanced: Floats, reference: Floats, observed: Floats, path: Path, scale: int, protocol: str
 ) -> Row:
     """Every figure of one enhanced tile."""
     sigma, noise = PROTOCOLS[protocol]
@@ -140,7 +143,8 @@ def score(
     return Row(
         scale=scale,
         protocol=protocol,
-        tile=tile,
+        folder=path.parent.name,
+        tile=path.stem,
         method=method,
         psnr=fidelity.psnr(enhanced[inner], reference[inner], data_range=1.0).pooled,
         improvement=share.improvement,
@@ -170,7 +174,7 @@ def measure_tile(
             *baselines(observed, scale, sigma, reference),
             *ours(folder, observed, model, bands, 10.0 * scale),
         ):
-            yield score(method, enhanced.astype(np.float64), reference, observed, tile.path.stem, scale, protocol)
+            yield score(method, enhanced.astype(np.float64), reference, observed, tile.path, scale, protocol)
 
 
 def spread_text(values: Floats, digits: int) -> str:
@@ -251,7 +255,40 @@ def gains(rows: list[Row], noise: float) -> str:
         + f", median NDVI difference {spread_text(ndvi, 4)}"
         + (f" ({spread_text(ndvi / column(rows, DEFAULT, 'ndvi_noise'), 2)} of the noise's own)." if noise else "."),
     ]
+    for folder in sorted({row.folder for row in rows}):
+        part = [row for row in rows if row.folder == folder]
+        won = column(part, DEFAULT, "psnr") - rival_psnr(part, noise)
+        shares = (f"{name} {spread_text(column(part, DEFAULT, name), 3)}" for name in ("improvement", "hallucination"))
+        rest = (f"residual / noise {spread_text(column(part, DEFAULT, 'residual_rms') / noise, 2)}",) if noise else ()
+        lines.append(f"{folder}, {won.size} tiles: {spread_text(won, 2)} dB, {', '.join((*shares, *rest))}.")
     return "\n".join(f"- {line}" for line in lines)
+
+
+def summary(rows: list[Row]) -> str:
+    """The table of the README: every protocol on the native rasters of one folder and on all tiles."""
+    body = []
+    for scale in sorted({row.scale for row in rows}):
+        for protocol, (_, noise) in PROTOCOLS.items():
+            here = [row for row in rows if (row.scale, row.protocol) == (scale, protocol)]
+            native = [row for row in here if row.folder == NATIVE]
+            psnr = [f"{column(native, method, 'psnr').mean():.2f}" for method in (BICUBIC, FIVE, DEFAULT)]
+            gain = [spread_text(column(part, DEFAULT, "psnr") - rival_psnr(part, noise), 2) for part in (native, here)]
+            share = [
+                " / ".join(
+                    f"{np.nanmean(column(native, method, name)):.3f}" for name in ("improvement", "hallucination")
+                )
+                for method in (FIVE, DEFAULT)
+            ]
+            body.append([f"x{scale}, {protocol}", *psnr, *gain, *share])
+    heads = ("bicubic", "back-projection", "ours", "gain", f"gain, all {len({row.tile for row in rows})} tiles")
+    return table(["protocol", *heads, "right / invented: back-projection", "ours"], body)
+
+
+def write_readme(text: str, path: Path = Path("README.md")) -> None:
+    """Put the summary between the README's markers."""
+    before, rest = path.read_text(encoding="utf-8").split("<!-- figures -->")
+    after = rest.split("<!-- /figures -->")[1]
+    path.write_text(f"{before}<!-- figures -->\n{text}\n<!-- /figures -->{after}", encoding="utf-8")
 
 
 def figures(rows: list[Row], scale: int) -> tuple[Figure, ...]:
@@ -294,11 +331,13 @@ def anecdotes(rows: list[Row]) -> str:
 
 
 def write_cards(rows: list[Row], configs: list[Path]) -> None:
-    """Put the figures into the package's model cards."""
+    """Put the figures, and the limits that the config states, into the package's model cards."""
     for path in configs:
         config = load_config(path)
         file = find_model(config.model.name)
-        card = read_card(file).model_copy(update={"metrics": figures(rows, config.generator.scale)})
+        card = read_card(file)
+        update = {"metrics": figures(rows, config.generator.scale), "limits": config.model.limits}
+        card = card.model_copy(update=update)
         replace_card(file, card)
 
 
@@ -327,6 +366,7 @@ def main() -> None:
     body = tables(rows) + "\n\n" + anecdotes(extra)
     print(body)
     if arguments.model is None:
+        write_readme(summary(rows))
         record("quality_superres.py", "`python -m benchmarks.quality_superres --data DIR`\n\n" + body)
     if arguments.update_card:
         write_cards(rows, arguments.config)
