@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -16,7 +18,8 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 @contextmanager
 def friendly_errors() -> Iterator[None]:
-    """Turn errors of ours into one message on stderr and exit status 1; Ctrl-C into 130."""
+    """Turn errors of ours into one message on stderr and exit status 1; Ctrl-C into 130, SIGTERM into 143."""
+    before = signal.signal(signal.SIGTERM, _stop) if threading.current_thread() is threading.main_thread() else None
     try:
         yield
     except RsganError as error:
@@ -25,6 +28,14 @@ def friendly_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         click.echo("Interrupted; no output was left behind.", err=True)
         sys.exit(130)
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _stop(number: int, _: object) -> None:
+    """End like Ctrl-C does, so that what is half written is removed: batch systems send SIGTERM."""
+    sys.exit(128 + number)
 
 
 def talk(lines: Iterable[str], *, quiet: bool) -> None:

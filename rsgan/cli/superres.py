@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     "--reflectance-scale", type=float, help="Stored number that means reflectance 1  [default: from the file]"
 )
 @click.option("--gsd", type=float, help="Metres per pixel, where the file does not say.")
+@click.option("--nodata", type=float, help="Stored number that says 'no data', where the file does not declare it.")
 @click.option("--window", type=int, default=512, show_default=True, help="Side of the windows, input pixels.")
 @click.option("--batch", type=int, default=1, show_default=True, help="Windows per call of the network.")
 @device_choice
@@ -91,7 +92,8 @@ def command(
 
         job = prepare(
             inputs, settings["out"], model=settings["model"], scale=settings["scale"], bands=settings["bands"],
-            reflectance_scale=settings["reflectance_scale"], gsd_m=settings["gsd"], options=_options(settings),
+            reflectance_scale=settings["reflectance_scale"], gsd_m=settings["gsd"], nodata=settings["nodata"],
+            options=_options(settings),
         )  # fmt: skip
         with job.scene:
             if preview is not None:

@@ -33,6 +33,9 @@ TAGS_OF_THE_INPUT = (
 """Beginnings of tags that describe the input's pixels or one file of several, and would be wrong in the output."""
 
 
+_PARTS = {2: "half", 4: "quarter", 8: "eighth"}
+
+
 @dataclass(frozen=True)
 class Result:
     """What was done.
@@ -129,10 +132,12 @@ class Job:
         row_band = 2 * band_rows * len(card.bands) * np.dtype(self.scene.dtype).itemsize
         size = self.grid.width * self.grid.height * len(card.bands) * np.dtype(self.scene.dtype).itemsize
         pixels = sum(w.read.width * w.read.height for w in self.windows)
+        seconds = pixels * self._seconds_per_pixel()
+        faster = f"; --symmetries 1 takes a {_PARTS[options.symmetries]} of it" if options.symmetries > 1 else ""
         return [
             f"memory: about {(features + row_band) / 2**30 + 0.5:.1f} GiB",
             f"file: at most {size / 2**20:.0f} MiB before compression",
-            f"time: about {pixels * self._seconds_per_pixel():.0f} s on {choose_device(options.device)}",
+            f"time: about {seconds:.0f} s on {choose_device(options.device)}{faster}",
         ]
 
     def _seconds_per_pixel(self, side: int = 128) -> float:

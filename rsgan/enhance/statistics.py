@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from rsgan.card import ModelCard
 from rsgan.catalogue import psf_sigma, sensor
 from rsgan.errors import InputError
-from rsgan.geo import Chip, Scene, fill, plan
+from rsgan.geo import Chip, Scene, Window, fill
 from rsgan.sensors.statistics import SMALLEST_PROBE, SPREAD_FLOOR, BandScaling, Probe, band_scaling, probe_features
 
 SAMPLE_SIDE = 256
 SAMPLES = 16
 """Windows that are looked at, at most, and their side: about a million pixels."""
+MOST_PLACES = 48
+"""Windows along one side that may be looked at in search of data: enough for 12,000 pixels without a gap."""
 LEAST_VALID = 0.25
 """Share of valid pixels from which a window is representative."""
 
@@ -48,11 +50,20 @@ def _spread_out(count: int) -> list[int]:
 
 def _samples(scene: Scene) -> Iterator[Chip]:
     """Windows with data, in a fixed order that covers the scene early."""
-    windows = plan(scene.grid.shape, SAMPLE_SIDE)
-    for index in _spread_out(len(windows)):
-        chip = scene.read(windows[index].keep)
+    spans = [_places(length) for length in scene.grid.shape]
+    corners = [(row, column) for row in spans[0] for column in spans[1]]
+    for index in _spread_out(len(corners)):
+        row, column = corners[index]
+        height, width = (min(SAMPLE_SIDE, n - first) for n, first in zip(scene.grid.shape, (row, column), strict=True))
+        chip = scene.read(Window(column, row, width, height))
         if chip.valid.any():
             yield chip
+
+
+def _places(length: int) -> list[int]:
+    """Where windows start along one side: side by side, or evenly apart where that would be more than `MOST_PLACES`."""
+    steps = -(-length // SAMPLE_SIDE)
+    return [steps * place // min(steps, MOST_PLACES) * SAMPLE_SIDE for place in range(min(steps, MOST_PLACES))]
 
 
 def _representative(scene: Scene) -> list[Chip]:
@@ -64,7 +75,8 @@ def _representative(scene: Scene) -> list[Chip]:
             break
     if not full and not thin:
         raise InputError(
-            f"{scene.name}: every pixel is nodata, so there is nothing to enhance. Check the nodata value or the file."
+            f"{scene.name}: every pixel that was looked at is nodata, so there is nothing to enhance. Check the nodata "
+            "value or the file."
         )
     return full or list(islice(thin, SAMPLES))
 

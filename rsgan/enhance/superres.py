@@ -29,6 +29,7 @@ def prepare(
     bands: tuple[str, ...] | None = None,
     reflectance_scale: float | None = None,
     gsd_m: float | None = None,
+    nodata: float | None = None,
     options: Options | None = None,
 ) -> Job:
     """Open the scene and the model, check that they fit and that the output can be written; computes nothing.
@@ -41,6 +42,7 @@ def prepare(
         bands: names or 1-based numbers of the bands to take, in the model's order.
         reflectance_scale: stored number that means reflectance 1.
         gsd_m: metres per pixel where the files do not say.
+        nodata: stored number that says "no data", where the file does not declare it.
         options: how to enhance.
 
     Raises:
@@ -49,7 +51,7 @@ def prepare(
     options = options or Options()
     choose_device(options.device)
     _refuse_twice(sources)
-    how = {"bands": bands, "reflectance_scale": reflectance_scale, "gsd_m": gsd_m}
+    how = {"bands": bands, "reflectance_scale": reflectance_scale, "gsd_m": gsd_m, "nodata": nodata}
     if model is None:
         scene, cards = open_fitting(sources, candidates(scale), how)
     else:
@@ -86,6 +88,7 @@ def superres(
     bands: tuple[str, ...] | None = None,
     reflectance_scale: float | None = None,
     gsd_m: float | None = None,
+    nodata: float | None = None,
     preview: str | Path | None = None,
     progress: Progress | None = None,
     **options: Any,  # noqa: ANN401 - the fields of Options, checked by it
@@ -100,6 +103,7 @@ def superres(
         bands: names or 1-based numbers of the bands to take, in the model's order.
         reflectance_scale: stored number that means reflectance 1.
         gsd_m: metres per pixel where the file does not say.
+        nodata: stored number that says "no data", where the file does not declare it.
         preview: PNG with input, bicubic and enhanced side by side.
         progress: called with (windows done, windows in all).
         options: fields of `Options`: sharpness, window, batch, device, precision, bbox, crop, consistency, noise,
@@ -120,6 +124,7 @@ def superres(
         bands=bands,
         reflectance_scale=reflectance_scale,
         gsd_m=gsd_m,
+        nodata=nodata,
         options=Options(**options),
     )
     with job.scene:

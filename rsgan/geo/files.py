@@ -302,7 +302,8 @@ def _hint(dataset: Any, index: int, stem: str | None, sensor_name: str) -> str |
     """What names a band, the most telling first: description, colour interpretation, name of the file."""
     description = dataset.descriptions[index - 1]
     foreign = stem is not None and _LANDSAT_FILE.search(stem) and not sensor_name.startswith("landsat")
-    texts = (description, dataset.colorinterp[index - 1].name, None if foreign else stem)
+    colour = None if description else dataset.colorinterp[index - 1].name  # a band that has a name is not its colour
+    texts = (description, colour, None if foreign else stem)
     return next((str(text) for text in texts if text and band_named(text, sensor_name)), description)
 
 

@@ -21,6 +21,9 @@ _OFFSET_TAGS: Final = ("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET")
 """Stored units added before the division: -1000 since processing baseline 04.00. Source: Sentinel-2 Products
 Specification Document, S2-PDGS-TAS-DI-PSD, issue 14.9."""
 
+_SMALLEST_SCALE: Final = 1e-9
+"""Smallest scale that is believed; its inverse is the largest."""
+
 _PRODUCT_DTYPES: Final = ("uint16", "int16")
 """Types in which sensors' products are stored; the catalogue says what their numbers mean."""
 
@@ -60,13 +63,22 @@ def find_radiometry(
         source = f"--reflectance-scale {override:g}"
         return _even(_checked(override), 0.0, count, stated.dtype, source), None
     if any(scale != 1.0 for scale in stated.scales) or any(offset != 0.0 for offset in stated.offsets):
+        if not all(_SMALLEST_SCALE <= abs(scale) <= 1.0 / _SMALLEST_SCALE for scale in stated.scales):
+            raise InputError(
+                f"{file_name} has the scales {', '.join(f'{scale:g}' for scale in stated.scales)}, which cannot lead "
+                f"to reflectance. Correct them, or give --reflectance-scale."
+            )
         return Radiometry(stated.scales, stated.offsets, stated.dtype, f"scale and offset of {file_name}"), None
     tagged = _from_tags(stated, file_name)
     if tagged is not None:
         return tagged, None
     instrument = sensor(sensor_name)
     if stated.dtype in _PRODUCT_DTYPES:
-        units, offset, what = instrument.reflectance_scale, instrument.reflectance_offset, f" of {instrument.title}"
+        units, offset, what = (
+            instrument.reflectance_scale,
+            instrument.reflectance_offset,
+            f" as in {instrument.title} products",
+        )
     else:
         units, offset, what = _STORED_PER_REFLECTANCE[stated.dtype], 0.0, ""
     source = f"assumed for {stated.dtype}{what}: reflectance 1 is stored as {units - offset * units:g}"
@@ -78,14 +90,14 @@ def find_radiometry(
     return _even(units, offset * units, count, stated.dtype, source), note
 
 
-def percentile_note(percentile: float, file_name: str) -> str | None:
-    """What to tell the user when the 99th percentile of float reflectance cannot be reflectance; None when it can."""
+def percentile_note(percentile: float, file_name: str, *, stored_as_reflectance: bool) -> str | None:
+    """What to tell the user when the 99th percentile cannot be that of a reflectance; None when it can."""
     if not percentile > 2.0:
         return None
-    likely = 10000 if percentile > 200.0 else 100
+    likely = f" (perhaps {10000 if percentile > 200.0 else 100})" if stored_as_reflectance else ""
     return (
         f"{file_name} holds values up to {percentile:.4g} (99th percentile) where reflectance is about 0..1: "
-        f"the result will be wrong. Give --reflectance-scale (perhaps {likely})."
+        f"the result will be wrong. Give --reflectance-scale{likely}."
     )
 
 

@@ -15,12 +15,13 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from rsgan.catalogue import RGBN_SENSOR
-from rsgan.errors import InputError
-from rsgan.geo.bands import BandChoice, find_bands
+from rsgan.errors import BandError, InputError
+from rsgan.geo.bands import BandChoice, band_named, find_bands
 from rsgan.geo.files import (
     BandAt,
     Stated,
     grid_of,
+    holds,
     offered_bands,
     open_raster,
     refuse_picture,
@@ -31,6 +32,15 @@ from rsgan.geo.files import (
 from rsgan.geo.grid import Grid
 from rsgan.geo.reflectance import find_radiometry, percentile_note
 from rsgan.radiometry import Radiometry
+
+_ONLY_SENTINEL2: Final = {"B8A", "B12"}
+"""Names that no Landsat band has."""
+
+_FINEST_LANDSAT_M: Final = 14.0
+"""Pixels finer than this are not Landsat's: its panchromatic band has 15 m."""
+
+_SUSPICIOUS_ZEROS: Final = 0.01
+"""Share of pixels that are 0 in every band from which they are more likely nodata that nobody declared."""
 
 _PROBE_SIDE_PX: Final = 128
 """Side of the nine windows in which float values are looked at before they are believed to be reflectance."""
@@ -86,6 +96,7 @@ class Scene:
         bands: tuple[str, ...] | None = None,
         reflectance_scale: float | None = None,
         gsd_m: float | None = None,
+        nodata: float | None = None,
         sensor_name: str = RGBN_SENSOR,
     ) -> "Scene":
         """Open one raster of several bands, or several rasters on one grid.
@@ -96,6 +107,7 @@ class Scene:
             bands: The user's choice (``--bands``): names or 1-based numbers, which count on from file to file.
             reflectance_scale: Stored number that means reflectance 1 (``--reflectance-scale``).
             gsd_m: Metres per pixel (``--gsd``); wins over the files.
+            nodata: Stored number that says "no data" in every band (``--nodata``); wins over the files.
             sensor_name: Sensor of the catalogue whose names `wanted` are.
 
         Raises:
@@ -110,7 +122,9 @@ class Scene:
             metres = grid.gsd_m(gsd_m)
             offered = offered_bands(files, keep_alpha=bands is not None, sensor_name=sensor_name)
             choice, chosen = _choose(offered, grid, wanted, bands, sensor_name)
-            stated = stated_by(chosen)
+            if bands is None:
+                _refuse_ambiguous_names(offered, wanted, metres, sensor_name)
+            stated = _overruled(stated_by(chosen), nodata)
             radiometry, assumed = find_radiometry(stated, reflectance_scale, _label(names), sensor_name)
             notes = tuple(_notes(choice, chosen, assumed, metres))
             scene = cls(names, grid, metres, wanted, choice, radiometry, stated, notes, chosen, opening)
@@ -224,13 +238,56 @@ class Scene:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _doubts(self) -> list[str]:
-        """Notes on values that cannot be reflectance, from nine small windows of a float scene."""
-        if self.radiometry.is_integer:
-            return []
-        seen = [chip.values[chip.valid] for chip in map(self.read, _probes(self.grid.shape))]
-        values = np.concatenate(seen)
-        note = percentile_note(float(np.percentile(values, 99)), self.name) if values.size else None
-        return [] if note is None else [note]
+        """Notes on values that cannot be reflectance and zeros that look like nodata, from nine small windows."""
+        chips = [self.read(window) for window in _probes(self.grid.shape)]
+        values = np.concatenate([chip.values[chip.valid] for chip in chips])
+        notes = []
+        if values.size:
+            plain = not self.radiometry.is_integer
+            note = percentile_note(float(np.percentile(values, 99)), self.name, stored_as_reflectance=plain)
+            notes += [] if note is None else [note]
+        if self.radiometry.is_integer and self.output_nodata is None:
+            zero = np.concatenate([(self.read_dn(window) == 0).all(0).ravel() for window in _probes(self.grid.shape)])
+            if zero.mean() > _SUSPICIOUS_ZEROS:
+                notes.append(
+                    f"{self.name} declares no nodata, but about {zero.mean():.0%} of its pixels are 0 in every band. "
+                    f"They are taken for measurements. Give --nodata 0 if they are not."
+                )
+        return notes
+
+
+def _overruled(stated: Stated, nodata: float | None) -> Stated:
+    """What the files state, with the user's nodata in the place of theirs.
+
+    Raises:
+        InputError: If the files' type cannot hold it.
+    """
+    if nodata is None:
+        return stated
+    if not holds(stated.dtype, nodata):
+        raise InputError(
+            f"--nodata {nodata:g} cannot be stored as {stated.dtype}, the type of the input. Give another."
+        )
+    return replace(stated, nodata=(nodata,) * len(stated.nodata))
+
+
+def _refuse_ambiguous_names(
+    offered: Sequence[BandAt], wanted: tuple[str, ...], metres: tuple[float, float] | None, sensor_name: str
+) -> None:
+    """Do not take Landsat's bands for Sentinel-2's: both call them B01 to B11, and mean other things from B05 on.
+
+    Raises:
+        BandError: If the names fit both sensors and the pixels are not clearly Sentinel-2's.
+    """
+    names = {band_named(band.hint, sensor_name) for band in offered}
+    ambiguous = "B08" in wanted and {"B05", "B08"} <= names and not names & _ONLY_SENTINEL2
+    if sensor_name.startswith("sentinel-2") and ambiguous and (metres is None or min(metres) > _FINEST_LANDSAT_M):
+        found = "its pixels do not tell" if metres is None else f"its pixels have {metres[0]:.3g} m"
+        raise BandError(
+            f"{offered[0].path} calls its bands as both Sentinel-2 and Landsat 8 and 9 do (B08 is near infrared in the "
+            f"one and panchromatic in the other), and {found}. Say which to take with --bands: B02,B03,B04,B08 for "
+            f"Sentinel-2, B02,B03,B04,B05 for Landsat."
+        )
 
 
 def _choose(

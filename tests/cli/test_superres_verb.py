@@ -2,6 +2,10 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,8 +167,8 @@ SCENES = {
                 r"scene.tif has 3 bands; model needs 4 \(B02 B03 B04 B08\). Not found: B08"),
     "5 bands without names": (lambda make: make(values=np.ones((5, 9, 9), np.uint16), descriptions=()),
                               r"scene.tif has 5 bands; model needs 4 .* --bands"),
-    "all nodata": (empty, r"scene.tif: every pixel is nodata"),
-    "all NaN and infinite": (not_finite, r"scene.tif: every pixel is nodata"),
+    "all nodata": (empty, r"scene.tif: every pixel that was looked at is nodata"),
+    "all NaN and infinite": (not_finite, r"scene.tif: every pixel that was looked at is nodata"),
     "complex": (complex_numbers, r"scene.tif holds complex numbers \(complex64\)"),
     "a picture": (picture, r"scene.tif is an 8-bit RGB picture .* model needs 4"),
     "32-bit integers": (lambda make: make(values=np.ones((4, 9, 9), np.int32), scale=None), r"scene.tif holds int32"),
@@ -397,3 +401,16 @@ def test_an_rgba_raster_takes_its_fourth_band_only_when_told(run: Run, make_scen
     assert refused.exit_code == 1
     assert "rgba.tif has 3 bands; model needs 4" in refused.stderr
     assert run("superres", scene, "-o", "out.tif", "--model", model, "--bands", "3,2,1,4").exit_code == 0
+
+
+def test_sigterm_leaves_nothing_and_exits_with_143(tmp_path: Path) -> None:
+    scene = Path(__file__).parents[2] / "data_samples" / "s2_rgbn_10m.tif"
+    command = [sys.executable, "-c", "from rsgan.cli import main; main()", "superres", str(scene), "-o", "out.tif"]
+    process = subprocess.Popen([*command, "--scale", "4", "--window", "64", "--symmetries", "8"], cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [path.name.startswith(".out.partial") for path in tmp_path.iterdir()] == [True]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []

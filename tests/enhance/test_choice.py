@@ -89,3 +89,12 @@ def test_degrees_are_said_in_metres_both_ways(make_raster: Make, tiny_model: Pat
     with prepared([source], model=tiny_model) as job:
         assert "5.58 x 11.14 m -> 2.79 x 5.571 m" in job.lines()[2]
         assert "pixels of 5.58 x 11.14 m" in job.notes[0]
+
+
+def test_a_huge_scene_is_looked_at_in_few_places() -> None:
+    from rsgan.enhance.statistics import MOST_PLACES, SAMPLE_SIDE, _places
+
+    assert _places(600) == [0, SAMPLE_SIDE, 2 * SAMPLE_SIDE]
+    places = _places(2_000_000)
+    assert len(places) == MOST_PLACES
+    assert places[-1] > 1_900_000
