@@ -99,3 +99,24 @@ def make_raster(tmp_path: Path) -> Callable[..., Path]:
         return write_raster(tmp_path / name, values, **options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def draw_numbers() -> Callable[[dict[str, Any]], np.ndarray]:
+    """A function that draws (4, H, W) stored numbers over the range of a type, with nodata or NaN sprinkled in."""
+
+    def draw(raster: dict[str, Any]) -> np.ndarray:
+        rng = np.random.default_rng(raster["seed"])
+        size = (4, *raster["shape"])
+        if raster["dtype"] == "float32":
+            values = rng.normal(0.2, 0.5, size).astype(np.float32)
+        else:
+            limits = np.iinfo(raster["dtype"])
+            values = rng.integers(limits.min, limits.max, size, endpoint=True).astype(raster["dtype"])
+        empty = np.nan if raster["dtype"] == "float32" and raster["nodata"] is None else raster["nodata"]
+        if empty is not None:
+            share = np.reshape(raster["invalid_share"], (-1, 1, 1))  # one for all bands, or each band its own
+            values[rng.random(size) < share] = empty
+        return values
+
+    return draw

@@ -106,8 +106,8 @@ def superres(
         nodata: stored number that says "no data", where the file does not declare it.
         preview: PNG with input, bicubic and enhanced side by side.
         progress: called with (windows done, windows in all).
-        options: fields of `Options`: sharpness, window, batch, device, precision, bbox, crop, consistency, noise,
-            psf_sigma, overwrite, cog.
+        options: fields of `Options`: sharpness, window, batch, device, precision, bbox, crop, consistency, symmetries,
+            noise, psf_sigma, overwrite, cog.
 
     Returns:
         Path of the raster that was written.

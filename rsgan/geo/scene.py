@@ -208,13 +208,15 @@ class Scene:
             GridError: If the window reaches outside the scene.
             InputError: If the file is damaged there.
         """
-        grid = self.grid.crop(window)
-        dn = self.read_dn(window)
+        return self._chip(self.read_dn(window), window)
+
+    def _chip(self, dn: npt.NDArray[Any], window: Window) -> Chip:
+        """Stored numbers of a window as reflectance, with what is valid in it."""
         valid = self._valid(dn, window)
         values = self.radiometry.to_reflectance(np.where(valid, dn, dn.dtype.type(0)))
         valid &= np.isfinite(values)
         values[~valid] = 0.0
-        return Chip(values, valid, grid)
+        return Chip(values, valid, self.grid.crop(window))
 
     def _valid(self, dn: npt.NDArray[Any], window: Window) -> npt.NDArray[np.bool_]:
         """What nodata, mask band, alpha band and NaN leave."""
@@ -239,7 +241,8 @@ class Scene:
 
     def _doubts(self) -> list[str]:
         """Notes on values that cannot be reflectance and zeros that look like nodata, from nine small windows."""
-        chips = [self.read(window) for window in _probes(self.grid.shape)]
+        stored = [(self.read_dn(window), window) for window in _probes(self.grid.shape)]
+        chips = [self._chip(dn, window) for dn, window in stored]
         values = np.concatenate([chip.values[chip.valid] for chip in chips])
         notes = []
         if values.size:
@@ -247,7 +250,7 @@ class Scene:
             note = percentile_note(float(np.percentile(values, 99)), self.name, stored_as_reflectance=plain)
             notes += [] if note is None else [note]
         if self.radiometry.is_integer and self.output_nodata is None:
-            zero = np.concatenate([(self.read_dn(window) == 0).all(0).ravel() for window in _probes(self.grid.shape)])
+            zero = np.concatenate([(dn == 0).all(0).ravel() for dn, _ in stored])
             if zero.mean() > _SUSPICIOUS_ZEROS:
                 notes.append(
                     f"{self.name} declares no nodata, but about {zero.mean():.0%} of its pixels are 0 in every band. "

@@ -39,6 +39,9 @@ except ImportError as error:
         "tensorboard itself: pip install tensorboard."
     ) from error
 
+INDEX_BANDS = (("B08", "B04"), ("B03", "B08"))
+"""Bands (positive, negative) of the indices that training keeps, where a model has them: NDVI and NDWI."""
+
 Stage = Literal["faithful", "adversarial"]
 CHECKPOINT, LOG, MODEL, CONFIG = "checkpoint.pt", "log.jsonl", "model.safetensors", "config.yaml"
 
@@ -97,12 +100,11 @@ class Trainer:
         self.generator = build_generator(config.generator).to(**layout)  # type: ignore[call-overload]
         self.discriminator = build_discriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
         bands = config.model.bands
-        pairs = [(("B08", "B04")), (("B03", "B08"))]
         self.game = PairedGame(
             self.generator,
             self.discriminator,
             config.losses,
-            tuple((bands.index(p), bands.index(n)) for p, n in pairs if p in bands and n in bands),
+            tuple((bands.index(p), bands.index(n)) for p, n in INDEX_BANDS if p in bands and n in bands),
             getattr(torch, config.training.precision),
         )
         self.schedule = Schedule(config.training, config.losses.adversarial)

@@ -59,21 +59,6 @@ class Identity:
         return observed.repeat(self.scale, axis=2).repeat(self.scale, axis=3)
 
 
-def draw_raster(raster: dict) -> np.ndarray:
-    """Random stored numbers over the whole range of the type; nodata, or NaN, sprinkled in, each band its own."""
-    rng = np.random.default_rng(raster["seed"])
-    size = (4, *raster["shape"])
-    if raster["dtype"] == "float32":
-        values = rng.normal(0.2, 0.5, size).astype(np.float32)
-    else:
-        limits = np.iinfo(raster["dtype"])
-        values = rng.integers(limits.min, limits.max, size, endpoint=True).astype(raster["dtype"])
-    empty = np.nan if raster["dtype"] == "float32" and raster["nodata"] is None else raster["nodata"]
-    if empty is not None:
-        values[rng.random(size) < np.array(raster["invalid_share"])[:, None, None]] = empty
-    return values
-
-
 def run_identity(
     source: Path, *, size: int, halo: int = 0, batch: int = 1, scale: int = 1, background: float = 0.1
 ) -> tuple[Path, Identity]:
@@ -97,9 +82,9 @@ def run_identity(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raster=RASTERS, how=WALKS)
 def test_an_identity_enhancer_gives_the_enlarged_raster_bit_for_bit(
-    make_raster: Callable[..., Path], raster: dict, how: dict
+    make_raster: Callable[..., Path], draw_numbers: Callable[[dict], np.ndarray], raster: dict, how: dict
 ) -> None:
-    values = draw_raster(raster)
+    values = draw_numbers(raster)
     radiometry = {"scales": [1e-4] * 4, "offsets": [-0.1] * 4} if raster["scaled"] and values.dtype.kind != "f" else {}
     source = make_raster("in.tif", values, nodata=raster["nodata"], transform=raster["transform"], **radiometry)
     target, enhancer = run_identity(source, **how)

@@ -30,21 +30,6 @@ RASTERS = st.fixed_dictionaries(
 WALKS = st.tuples(st.integers(1, 45), st.integers(1, 8), st.integers(0, 20))
 
 
-def draw_raster(raster: dict) -> np.ndarray:
-    """Random stored numbers over the whole range of the type, with nodata, or NaN, sprinkled in band by band."""
-    rng = np.random.default_rng(raster["seed"])
-    size = (4, *raster["shape"])
-    if raster["dtype"] == "float32":
-        values = rng.normal(0.2, 0.5, size).astype(np.float32)
-    else:
-        limits = np.iinfo(raster["dtype"])
-        values = rng.integers(limits.min, limits.max, size, endpoint=True).astype(raster["dtype"])
-    empty = np.nan if raster["dtype"] == "float32" and raster["nodata"] is None else raster["nodata"]
-    if empty is not None:
-        values[rng.random(size) < raster["invalid_share"]] = empty
-    return values
-
-
 def walk_through(source: Path, target: Path, size: int, stride: int, halo: int, scale: int) -> None:
     """Read window by window, fill, repeat every pixel `scale` times, restore what was invalid, and write."""
     with Scene.open([source], wanted=RGBN) as scene:
@@ -71,9 +56,13 @@ def walk_through(source: Path, target: Path, size: int, stride: int, halo: int, 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raster=RASTERS, walk=WALKS, scale=st.sampled_from([1, 1, 2, 3]))
 def test_identity_reproduces_the_scene_bit_for_bit(
-    make_raster: Callable[..., Path], raster: dict, walk: tuple[int, int, int], scale: int
+    make_raster: Callable[..., Path],
+    draw_numbers: Callable[[dict], np.ndarray],
+    raster: dict,
+    walk: tuple[int, int, int],
+    scale: int,
 ) -> None:
-    values = draw_raster(raster)
+    values = draw_numbers(raster)
     source = make_raster("in.tif", values, descriptions=RGBN, nodata=raster["nodata"], transform=raster["transform"])
     target = source.with_name("out.tif")
     walk_through(source, target, *walk, scale)
@@ -94,9 +83,9 @@ def test_identity_reproduces_the_scene_bit_for_bit(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raster=RASTERS, size=st.integers(1, 45), stride=st.integers(1, 8))
 def test_filled_values_do_not_depend_on_the_tiling(
-    make_raster: Callable[..., Path], raster: dict, size: int, stride: int
+    make_raster: Callable[..., Path], draw_numbers: Callable[[dict], np.ndarray], raster: dict, size: int, stride: int
 ) -> None:
-    source = make_raster("in.tif", draw_raster(raster), descriptions=RGBN, nodata=raster["nodata"])
+    source = make_raster("in.tif", draw_numbers(raster), descriptions=RGBN, nodata=raster["nodata"])
     with Scene.open([source], wanted=RGBN) as scene:
         [whole] = plan(scene.grid.shape, max(scene.grid.shape))
         expected = fill(scene.read(whole.read), [0.1] * 4)
