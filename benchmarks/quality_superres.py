@@ -36,9 +36,9 @@ from rsgan.model import find_model, read_card, replace_card
 from rsgan.sensors.optical import degrade
 from rsgan.training.config import Source, load_config
 from rsgan.training.tiles import Tile, read_split
+from rsgan.training.validation import BORDER, PROTOCOLS
 
 Floats = NDArray[np.floating]
-BORDER = 16
 DN = 1e-4
 SMALLEST = 96
 """Smallest side of a held-out tile that is used, pixels."""
@@ -49,7 +49,8 @@ FINER = (
     Source(glob="vhr/wv2_ms_rotterdam_1.tif", reflectance_scale=2000, bands=("B", "G", "R", "N")),
     Source(glob="aerial/naip_60cm_*.tif", reflectance_scale=500, bands=("B", "G", "R", "N")),
 )
-PROTOCOLS = {"P40": (0.40, 0.0), "P50": (0.50, 0.0), "P40n": (0.40, 0.001)}
+
+DEFAULT, BICUBIC, FIVE, THIRTY = "ours, default", "bicubic", "back-projection, 5 steps", "back-projection, 30 steps"
 
 
 @dataclass(frozen=True)
@@ -98,23 +99,30 @@ def read(path: Path, bands: tuple[str, ...]) -> Floats:
         return scene.read(scene.grid.window).values.astype(np.float64)
 
 
+def settings(model: str, sigma: float, noise: float) -> dict[str, dict[str, float]]:
+    """Ways to run the model: its default, the ends of the dial, fewer and more passes, and told what it estimates."""
+    found: dict[str, dict[str, float]] = {
+        DEFAULT: {},
+        "ours, sharpness 0": {"sharpness": 0.0},
+        "ours, 1 pass": {"symmetries": 1},
+        "ours, 8 passes": {"symmetries": 8},
+        "ours, told blur and noise": {"psf_sigma": sigma, "noise": noise},
+    }
+    if rsgan.open_model(model).has_adversarial:
+        found["ours, sharpness 1"] = {"sharpness": 1.0}
+    return found
+
+
 def ours(
-    folder: Path, observed: Floats, model: str, bands: tuple[str, ...], gsd_m: float
+    folder: Path, observed: Floats, model: str, bands: tuple[str, ...], gsd_m: float, protocol: str
 ) -> Iterator[tuple[str, Floats]]:
-    """(method, enhanced) of the shipped model from file to file at its default, and at sharpness 0 and 1."""
+    """(method, enhanced) of the shipped model from file to file, in every one of its `settings`."""
     source = folder / "observed.tif"
     source.unlink(missing_ok=True)
     write(source, observed, bands, gsd_m)
-    settings: list[tuple[str, float | None]] = [("ours, default", None), ("ours, sharpness 0", 0.0)]
-    if rsgan.open_model(model).has_adversarial:
-        settings.append(("ours, sharpness 1", 1.0))
-    for method, sharpness in settings:
-        with warnings.catch_warnings(
-            category=RsganWarning, action="ignore"
-        ):  # one scale up, the gsd is not the model's
-            out = rsgan.superres(
-                source, folder / "enhanced.tif", model=model, sharpness=sharpness, overwrite=True, cog=False
-            )
+    for method, options in settings(model, *PROTOCOLS[protocol]).items():
+        with warnings.catch_warnings(category=RsganWarning, action="ignore"):  # the gsd is not the model's, on purpose
+            out = rsgan.superres(source, folder / "enhanced.tif", model=model, overwrite=True, cog=False, **options)
         yield method, read(out, bands)
 
 
@@ -172,7 +180,7 @@ def measure_tile(
         observed = observe(reference, scale, sigma, noise, seed=number)
         for method, enhanced in (
             *baselines(observed, scale, sigma, reference),
-            *ours(folder, observed, model, bands, 10.0 * scale),
+            *ours(folder, observed, model, bands, 10.0 * scale, protocol),
         ):
             yield score(method, enhanced.astype(np.float64), reference, observed, tile.path, scale, protocol)
 
@@ -193,7 +201,6 @@ COLUMNS = {
     "power": ("power", 2),
 }
 """Figures in the tables: heading, digits. `power`: of detail finer than the input's Nyquist, reference = 1."""
-DEFAULT, BICUBIC, FIVE, THIRTY = "ours, default", "bicubic", "back-projection, 5 steps", "back-projection, 30 steps"
 
 
 def column(rows: list[Row], method: str, name: str) -> Floats:
@@ -255,11 +262,17 @@ def gains(rows: list[Row], noise: float) -> str:
         + f", median NDVI difference {spread_text(ndvi, 4)}"
         + (f" ({spread_text(ndvi / column(rows, DEFAULT, 'ndvi_noise'), 2)} of the noise's own)." if noise else "."),
     ]
+    ways = [method for method in dict.fromkeys(row.method for row in rows) if method.startswith("ours")]
     for folder in sorted({row.folder for row in rows}):
         part = [row for row in rows if row.folder == folder]
         won = column(part, DEFAULT, "psnr") - rival_psnr(part, noise)
         shares = (f"{name} {spread_text(column(part, DEFAULT, name), 3)}" for name in ("improvement", "hallucination"))
         rest = (f"residual / noise {spread_text(column(part, DEFAULT, 'residual_rms') / noise, 2)}",) if noise else ()
+        means = (
+            f"{way.removeprefix('ours, ')} {(column(part, way, 'psnr') - rival_psnr(part, noise)).mean():.2f}"
+            for way in ways
+        )
+        lines.append(f"{folder}, gains in dB by setting: {', '.join(means)}.")
         lines.append(f"{folder}, {won.size} tiles: {spread_text(won, 2)} dB, {', '.join((*shares, *rest))}.")
     return "\n".join(f"- {line}" for line in lines)
 
