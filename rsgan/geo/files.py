@@ -15,7 +15,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from rsgan.errors import BandError, GridError, InputError
-from rsgan.geo.bands import band_named
+from rsgan.geo.bands import BandChoice, band_named
 from rsgan.geo.grid import Grid
 
 _VIRTUAL: Final = re.compile(r"^(/vsi|[A-Za-z0-9_]{2,}:)")
@@ -290,6 +290,70 @@ def _bands_of(path: str, dataset: Any, keep_alpha: bool, sensor_name: str) -> li
     indexes = [i for i in dataset.indexes if keep_alpha or i != alpha]
     stem = Path(path).stem if len(indexes) == 1 else None
     return [BandAt(path, dataset, i, _hint(dataset, i, stem, sensor_name), alpha) for i in indexes]
+
+
+def take_all(
+    offered: Sequence[BandAt], explicit: tuple[str, ...] | None, rank: int | None, file_name: str
+) -> tuple[BandChoice, tuple[BandAt, ...]]:
+    """Bands of any kind: those that the user names, else every band of one pixel size.
+
+    Args:
+        offered: All bands that may be chosen.
+        explicit: Names or 1-based numbers; None takes all bands of the pixel size that `rank` says.
+        rank: 0 takes the finest pixels, 1 the next, and so on; None takes all bands.
+        file_name: What messages call the files.
+
+    Raises:
+        BandError: If a band that is asked for is not there, or no band has pixels of that rank.
+    """
+    if explicit is not None:
+        indexes = tuple(_find(offered, entry.strip(), file_name) for entry in explicit)
+        if len(set(indexes)) < len(indexes):
+            raise BandError(f"--bands {','.join(explicit)} takes a band of {file_name} twice: {indexes}.")
+        reason = "chosen with --bands"
+    else:
+        sizes = sorted({pixel_size(band) for band in offered})
+        if rank is not None and rank >= len(sizes):
+            listed = ", ".join(f"{size:g}" for size in sizes)
+            raise BandError(
+                f"{file_name} has pixels of {len(sizes)} size(s) only ({listed}); coarse bands and finer ones to guide "
+                f"them are needed. Give the files of both."
+            )
+        indexes = tuple(
+            number for number, band in enumerate(offered, 1) if rank is None or pixel_size(band) == sizes[rank]
+        )
+        reason = "every band" if rank is None or len(sizes) == 1 else f"every band with pixels of {sizes[rank]:g}"
+    return BandChoice(indexes, reason), tuple(offered[index - 1] for index in indexes)
+
+
+def _find(offered: Sequence[BandAt], entry: str, file_name: str) -> int:
+    """1-based number of the band that one entry of --bands means."""
+    if entry.isdigit():
+        if not 1 <= int(entry) <= len(offered):
+            raise BandError(f"--bands asks for band {entry}; {file_name} has bands 1 to {len(offered)}.")
+        return int(entry)
+    names = [name.casefold() for name in names_of(offered)]
+    hits = [number for number, name in enumerate(names, 1) if name == entry.casefold()]
+    if len(hits) != 1:
+        raise BandError(
+            f"--bands asks for {entry!r}, which names {len(hits)} bands of {file_name}: its bands are "
+            f"{' '.join(names_of(offered))}. Give one of these names or a number."
+        )
+    return hits[0]
+
+
+def pixel_size(band: BandAt) -> float:
+    """Side of a band's pixels in map units, rounded; without a transform, in shares of the height: finer is smaller."""
+    grid = grid_of(band.dataset)
+    return float(f"{min(grid.gsd):.3g}") if grid.has_transform else float(f"{1 / grid.height:.3g}")
+
+
+def names_of(bands: Sequence[BandAt]) -> tuple[str, ...]:
+    """What to call bands of any kind: as the files do, by number where they say nothing or the same twice."""
+    said = [band.description or band.hint for band in bands]
+    return tuple(
+        name if name and said.count(name) == 1 else f"band{number}" for number, name in enumerate(said, start=1)
+    )
 
 
 def _is_alpha(dataset: Any, index: int, sensor_name: str) -> bool:  # noqa: ANN401

@@ -190,6 +190,60 @@ class Grid:
             )
         return Window(column[0], row[0], column[1] - column[0], row[1] - row[0])
 
+    def nest(self, finer: "Grid", tolerance_px: float = 0.1) -> Window:
+        """Where this grid lies on a finer one whose pixels divide its own: the window that covers the same ground.
+
+        Args:
+            finer: Grid with a whole number of pixels per pixel of this one, each way.
+            tolerance_px: Largest distance of a corner from a pixel corner of the finer grid, in its pixels.
+
+        Returns:
+            The window; its height over this grid's height is the scale.
+
+        Raises:
+            GridError: If the coordinate systems differ, the pixels do not nest, or the finer grid does not cover this.
+        """
+        if self.crs != finer.crs:
+            raise GridError(
+                f"the coordinate systems differ: {_crs_words(self)} against {_crs_words(finer)} of the finer pixels. "
+                f"Reproject one onto the other first."
+            )
+        return self._nest_by_corners(finer, tolerance_px) if self.has_transform else self._nest_by_shape(finer)
+
+    def _nest_by_shape(self, finer: "Grid") -> Window:
+        """Without transforms, both rasters are taken to show the same ground."""
+        scale = finer.height // self.height
+        if scale < 1 or finer.shape != (scale * self.height, scale * self.width):
+            raise GridError(
+                f"the pixels do not nest: {finer.height} x {finer.width} fine ones are no whole multiple of "
+                f"{self.height} x {self.width} coarse ones. Without georeferencing, both must show the same ground."
+            )
+        return finer.window
+
+    def _nest_by_corners(self, finer: "Grid", tolerance_px: float) -> Window:
+        to_pixel = ~finer.transform
+        (left, top), _, (right, bottom), _ = (_apply(to_pixel, x, y) for x, y in self.corners)
+        scale = round((right - left) / self.width)
+        column, row = round(left), round(top)
+        expected = column, row, column + scale * self.width, row + scale * self.height
+        found = left, top, right, bottom
+        if scale < 1 or max(abs(a - b) for a, b in zip(expected, found, strict=True)) > tolerance_px:
+            raise GridError(
+                f"the pixels do not nest: a coarse pixel is {(right - left) / self.width:.4g} x "
+                f"{(bottom - top) / self.height:.4g} fine ones and the first lies at column {left:.3f}, row {top:.3f} "
+                f"of them; expected whole numbers. Resample one raster onto a grid that divides the other's."
+            )
+        window = Window(column, row, scale * self.width, scale * self.height)
+        try:
+            finer.crop(window)
+        except GridError:
+            raise GridError(
+                f"the finer raster does not cover the coarser: needed are rows {row} to {row + window.height} and "
+                f"columns {column} to {column + window.width} of its {finer.height} x {finer.width} pixels. Crop the "
+                f"coarser raster to where both are."
+            ) from None
+        return window
+
     def matches(self, other: "Grid", tolerance_px: float = 0.01) -> bool:
         """Whether both grids have one crs and one shape, and no corner lies further apart than `tolerance_px`."""
         if self.crs != other.crs or self.shape != other.shape:
@@ -197,6 +251,10 @@ class Grid:
         reach = tolerance_px * min(self.gsd)
         pairs = zip(self.corners, other.corners, strict=True)
         return all(math.dist(mine, theirs) <= reach for mine, theirs in pairs)
+
+
+def _crs_words(grid: Grid) -> str:
+    return "none" if grid.crs is None else grid.crs.to_string()
 
 
 def _apply(transform: Affine, column: float, row: float) -> tuple[float, float]:

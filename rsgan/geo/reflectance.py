@@ -35,9 +35,12 @@ _STORED_PER_REFLECTANCE: Final[dict[str, float]] = {
 }
 """Stored units per unit of reflectance where a file says nothing: the usual product of that type, always announced."""
 
+_STORED_PER_UNIT_OF_ANYTHING: Final[dict[str, float]] = {"uint16": 10000.0, "int16": 10000.0}
+"""Divisors for 16-bit numbers whose meaning does not matter."""
+
 
 def find_radiometry(
-    stated: Stated, override: float | None, file_name: str, sensor_name: str = RGBN_SENSOR
+    stated: Stated, override: float | None, file_name: str, sensor_name: str | None = RGBN_SENSOR
 ) -> tuple[Radiometry, str | None]:
     """Decide what the stored numbers mean.
 
@@ -48,7 +51,8 @@ def find_radiometry(
         stated: What the file says.
         override: Stored units per unit of reflectance (``--reflectance-scale``, 10000 for Sentinel-2); no offset then.
         file_name: What messages call the raster.
-        sensor_name: Sensor of the catalogue whose default applies.
+        sensor_name: Sensor of the catalogue whose default applies; None for bands of any kind, whose numbers need no
+            unit: they are divided by what is usual for their type, and nothing is announced.
 
     Returns:
         The radiometry and, when it is only assumed, a sentence for the user.
@@ -72,6 +76,9 @@ def find_radiometry(
     tagged = _from_tags(stated, file_name)
     if tagged is not None:
         return tagged, None
+    if sensor_name is None:
+        units = _STORED_PER_UNIT_OF_ANYTHING.get(stated.dtype) or _STORED_PER_REFLECTANCE[stated.dtype]
+        return _even(units, 0.0, count, stated.dtype, f"stored numbers over {units:g}"), None
     instrument = sensor(sensor_name)
     if stated.dtype in _PRODUCT_DTYPES:
         units, offset, what = (

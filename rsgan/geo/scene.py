@@ -22,12 +22,14 @@ from rsgan.geo.files import (
     Stated,
     grid_of,
     holds,
+    names_of,
     offered_bands,
     open_raster,
     refuse_picture,
     said_by,
     shared_grid,
     stated_by,
+    take_all,
 )
 from rsgan.geo.grid import Grid
 from rsgan.geo.reflectance import find_radiometry, percentile_note
@@ -92,19 +94,23 @@ class Scene:
         cls,
         paths: Sequence[str | Path],
         *,
-        wanted: tuple[str, ...],
+        wanted: tuple[str, ...] | None,
         bands: tuple[str, ...] | None = None,
+        rank: int | None = None,
         reflectance_scale: float | None = None,
         gsd_m: float | None = None,
         nodata: float | None = None,
         sensor_name: str = RGBN_SENSOR,
     ) -> "Scene":
-        """Open one raster of several bands, or several rasters on one grid.
+        """Open one raster of several bands, or several rasters of which the bands that are taken share one grid.
 
         Args:
             paths: Files that GDAL can open.
-            wanted: Names of the bands in the catalogue, in the order that the model takes.
+            wanted: Names of the bands in the catalogue, in the order that the model takes; None takes bands of any
+                kind under the names that the files give them.
             bands: The user's choice (``--bands``): names or 1-based numbers, which count on from file to file.
+            rank: Without `wanted` and `bands`: which of the files' pixel sizes, 0 the finest, 1 the next, and so on;
+                None where all files share one grid.
             reflectance_scale: Stored number that means reflectance 1 (``--reflectance-scale``).
             gsd_m: Metres per pixel (``--gsd``); wins over the files.
             nodata: Stored number that says "no data" in every band (``--nodata``); wins over the files.
@@ -113,22 +119,28 @@ class Scene:
         Raises:
             InputError: If a file is missing, damaged or no raster, or its numbers cannot be reflectance.
             BandError: If the wanted bands are not all there, or not clear.
-            GridError: If the files do not share one grid.
+            GridError: If the bands that are taken do not share one grid.
         """
         names = tuple(str(path) for path in paths)
         with ExitStack() as opening:
             files = [(name, opening.enter_context(open_raster(name))) for name in _at_least_one(names)]
-            grid = shared_grid(files)
-            metres = grid.gsd_m(gsd_m)
             offered = offered_bands(files, keep_alpha=bands is not None, sensor_name=sensor_name)
-            choice, chosen = _choose(offered, grid, wanted, bands, sensor_name)
-            if bands is None:
+            if wanted is None:
+                choice, chosen = take_all(offered, bands, rank, _label(names))
+            else:
+                choice, chosen = _choose(offered, wanted, bands, sensor_name)
+            grid = shared_grid([(band.path, band.dataset) for band in chosen])
+            metres = grid.gsd_m(gsd_m)
+            if wanted is not None and bands is None:
                 _refuse_ambiguous_names(offered, wanted, metres, sensor_name)
             stated = _overruled(stated_by(chosen), nodata)
-            radiometry, assumed = find_radiometry(stated, reflectance_scale, _label(names), sensor_name)
+            known = None if wanted is None else sensor_name
+            radiometry, assumed = find_radiometry(stated, reflectance_scale, _label(names), known)
             notes = tuple(_notes(choice, chosen, assumed, metres))
-            scene = cls(names, grid, metres, wanted, choice, radiometry, stated, notes, chosen, opening)
-            return replace(scene, notes=(*notes, *scene._doubts()), _files=opening.pop_all())
+            named = wanted or names_of(chosen)
+            scene = cls(names, grid, metres, named, choice, radiometry, stated, notes, chosen, opening)
+            doubts = () if wanted is None else scene._doubts()
+            return replace(scene, notes=(*notes, *doubts), _files=opening.pop_all())
 
     def __enter__(self) -> "Scene":
         """Give the scene itself."""
@@ -295,14 +307,13 @@ def _refuse_ambiguous_names(
 
 def _choose(
     offered: Sequence[BandAt],
-    grid: Grid,
     wanted: tuple[str, ...],
     explicit: tuple[str, ...] | None,
     sensor_name: str,
 ) -> tuple[BandChoice, tuple[BandAt, ...]]:
     """Find the wanted bands among those that the files offer; an alpha band taken for data is no alpha any more."""
     if explicit is None:
-        refuse_picture(offered, grid, wanted)
+        refuse_picture(offered, grid_of(offered[0].dataset), wanted)
     choice = find_bands(
         [band.hint for band in offered],
         [band.wavelength_um for band in offered],
