@@ -30,7 +30,7 @@ _LAYOUT: Final = frozenset(
 
 _NOT_TAGS: Final = frozenset(
     "scale_factor add_offset scales offsets _FillValue missing_value fill_value nodata nodatavals long_name units "
-    "AREA_OR_POINT grid_mapping coordinates crs transform".split()
+    "AREA_OR_POINT grid_mapping coordinates crs transform res resolution".split()
 )
 """Attributes that a raster states in other ways than as tags."""
 
@@ -187,6 +187,12 @@ def from_raster(path: str | Path, like: Labelled, *, keep: Path | None = None) -
         result = _dataset_like(raster, view, like)
     result.attrs.update(raster.tags)
     return result
+
+
+def likest(path: str | Path, arrays: Sequence[Labelled]) -> Labelled:
+    """The array that has the most of the bands of a raster, by name; the first of several."""
+    names = set(_Raster.open(str(path)).names)
+    return max(arrays, key=lambda array: len(names.intersection(view_of(array).names)))
 
 
 _Places = Sequence[tuple[int, int | None]]

@@ -1,0 +1,88 @@
+"""Super-resolution of labelled arrays (xarray), through GeoTIFFs, so that arrays and files go one way."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rsgan.errors import RsganError, RsganWarning
+
+if TYPE_CHECKING:
+    from rsgan.geo.coordinates import Labelled
+
+_CALLER = 5
+"""Frames from `_called` up to the line that called `rsgan.superres`: contextlib, `superres_array`, `superres`, it."""
+
+
+def is_array(source: object) -> bool:
+    """Whether a source is one labelled array or several, rather than a path or several; imports nothing to see it."""
+    first = source[0] if isinstance(source, list | tuple) and source else source
+    return hasattr(first, "dims") and hasattr(first, "coords")
+
+
+def superres_array(
+    source: Labelled | Sequence[Labelled],
+    out: str | Path | None = None,
+    **settings: Any,  # noqa: ANN401 - those of `superres`, checked by it
+) -> Labelled:
+    """Sharpen a DataArray or Dataset; what `rsgan.superres` does when it is given one.
+
+    Args:
+        source: Bands on one grid, or several arrays of unlike pixel size where a model takes such.
+        out: GeoTIFF to keep; None keeps none.
+        settings: Those of `rsgan.superres`.
+
+    Returns:
+        An array of the same kind on the finer grid: order of dimensions, attributes, encoding and further coordinates
+        as in the array that has the most of its bands. It is read chunk by chunk from a file when that one is chunked
+        (dask); the enhancement itself is done on return.
+
+    Raises:
+        RsganError: One of its children says which array or setting is wrong, and the way out.
+    """
+    from rsgan.enhance.superres import superres
+    from rsgan.geo.dataarray import from_raster, likest, to_raster
+    from rsgan.geo.labelled import describe
+
+    arrays = list(source) if isinstance(source, list | tuple) else [source]
+    folder = Path(tempfile.mkdtemp(prefix="rsgan-"))
+    try:
+        written = {folder / f"array{number}.tif": describe(array) for number, array in enumerate(arrays, start=1)}
+        for array, path in zip(arrays, written, strict=True):
+            to_raster(array, path)
+        with _called({str(path): name for path, name in written.items()}):
+            target = folder / "enhanced.tif" if out is None else Path(out)
+            made = superres(list(written), target, **({"cog": False} if out is None else {}), **settings)
+        return from_raster(made, likest(made, arrays), keep=folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _called(names: dict[str, str]) -> Iterator[None]:
+    """Let warnings and errors call arrays what their owner calls them, not by the files that they went through."""
+
+    def renamed(text: str) -> str:
+        for path, name in names.items():
+            text = text.replace(path, name)
+        return text
+
+    notes: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as notes:
+            warnings.simplefilter("always")
+            yield
+    except RsganError as error:
+        raise type(error)(renamed(str(error))) from error
+    finally:
+        for note in notes:
+            if issubclass(note.category, RsganWarning):
+                warnings.warn(renamed(str(note.message)), note.category, stacklevel=_CALLER)
+            else:
+                warnings.warn_explicit(note.message, note.category, note.filename, note.lineno)
