@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 )
 @click.option("--gsd", type=float, help="Metres per pixel, where the file does not say.")
 @click.option("--nodata", type=float, help="Stored number that says 'no data', where the file does not declare it.")
+@click.option(
+    "--mask-clouds",
+    is_flag=True,
+    help="Make clouds, cirrus and cloud shadows nodata, by SCL, MSK_CLASSI, QA_PIXEL or Fmask.",
+)
 @click.option("--window", type=int, default=512, show_default=True, help="Side of the windows, input pixels.")
 @click.option("--batch", type=int, default=1, show_default=True, help="Windows per call of the network.")
 @device_choice
@@ -77,9 +82,10 @@ def command(
     verbose: bool,
     **settings: Any,  # noqa: ANN401 - click's options
 ) -> None:
-    """Sharpen a multispectral raster: GeoTIFF, COG, VRT or JPEG 2000 in, GeoTIFF out.
+    """Sharpen a multispectral raster: GeoTIFF, COG, VRT, JPEG 2000, Sentinel-2 or Landsat product in, GeoTIFF out.
 
-    INPUT is one raster with all bands, or one raster per band. Georeferencing, nodata, data type, band names and
+    INPUT is one raster with all bands, one raster per band, or a product: a Sentinel-2 .SAFE folder or .zip (L1C, L2A),
+    or a Landsat 8 or 9 Collection 2 folder or .tar. Georeferencing, nodata, data type, band names and
     radiometry are kept. Detail finer than the input's pixels is estimated, not observed.
 
     \b
@@ -93,7 +99,7 @@ def command(
         job = prepare(
             inputs, settings["out"], model=settings["model"], scale=settings["scale"], bands=settings["bands"],
             reflectance_scale=settings["reflectance_scale"], gsd_m=settings["gsd"], nodata=settings["nodata"],
-            options=_options(settings),
+            mask_clouds=settings["mask_clouds"], options=_options(settings),
         )  # fmt: skip
         with job.scene:
             if preview is not None:

@@ -30,12 +30,14 @@ def prepare(
     reflectance_scale: float | None = None,
     gsd_m: float | None = None,
     nodata: float | None = None,
+    mask_clouds: bool = False,
     options: Options | None = None,
 ) -> Job:
     """Open the scene and the model, check that they fit and that the output can be written; computes nothing.
 
     Args:
-        sources: one raster of several bands, or several single-band rasters on one grid.
+        sources: one raster of several bands, several single-band rasters on one grid, or a product (Sentinel-2 .SAFE
+            folder or zip, Landsat Collection 2 folder or tar).
         out: raster to write; None puts `<stem>_x<scale>.tif` beside the first source.
         model: zoo name or path of a model; None chooses one.
         scale: output pixels per input pixel; None takes the model's.
@@ -43,6 +45,7 @@ def prepare(
         reflectance_scale: stored number that means reflectance 1.
         gsd_m: metres per pixel where the files do not say.
         nodata: stored number that says "no data", where the file does not declare it.
+        mask_clouds: whether pixels of cloud, cirrus and cloud shadow become nodata, by the scene's own layer of clouds.
         options: how to enhance.
 
     Raises:
@@ -51,7 +54,13 @@ def prepare(
     options = options or Options()
     choose_device(options.device)
     _refuse_twice(sources)
-    how = {"bands": bands, "reflectance_scale": reflectance_scale, "gsd_m": gsd_m, "nodata": nodata}
+    how = {
+        "bands": bands,
+        "reflectance_scale": reflectance_scale,
+        "gsd_m": gsd_m,
+        "nodata": nodata,
+        "mask_clouds": mask_clouds,
+    }
     if model is None:
         scene, cards = open_fitting(sources, candidates(scale), how)
     else:
@@ -89,6 +98,7 @@ def superres(
     reflectance_scale: float | None = None,
     gsd_m: float | None = None,
     nodata: float | None = None,
+    mask_clouds: bool = False,
     preview: str | Path | None = None,
     progress: Progress | None = None,
     **options: Any,  # noqa: ANN401 - the fields of Options, checked by it
@@ -96,7 +106,8 @@ def superres(
     """Sharpen a multispectral raster; the Python twin of `rsgan superres`.
 
     Args:
-        source: one raster of several bands, or a list of single-band rasters on one grid.
+        source: one raster of several bands, a product (Sentinel-2 .SAFE folder or zip, Landsat Collection 2 folder or
+            tar), or a list of single-band rasters on one grid.
         out: GeoTIFF to write; None puts `<stem>_x<scale>.tif` beside the source.
         model: zoo name or path of a model; None chooses by scale.
         scale: output pixels per input pixel.
@@ -104,6 +115,7 @@ def superres(
         reflectance_scale: stored number that means reflectance 1.
         gsd_m: metres per pixel where the file does not say.
         nodata: stored number that says "no data", where the file does not declare it.
+        mask_clouds: whether pixels of cloud, cirrus and cloud shadow become nodata, by the scene's own layer of clouds.
         preview: PNG with input, bicubic and enhanced side by side.
         progress: called with (windows done, windows in all).
         options: fields of `Options`: sharpness, window, batch, device, precision, bbox, crop, consistency, symmetries,
@@ -125,6 +137,7 @@ def superres(
         reflectance_scale=reflectance_scale,
         gsd_m=gsd_m,
         nodata=nodata,
+        mask_clouds=mask_clouds,
         options=Options(**options),
     )
     with job.scene:

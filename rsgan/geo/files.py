@@ -17,6 +17,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rsgan.errors import BandError, GridError, InputError
 from rsgan.geo.bands import BandChoice, band_named
 from rsgan.geo.grid import Grid
+from rsgan.geo.products import Layer
 
 _VIRTUAL: Final = re.compile(r"^(/vsi|[A-Za-z0-9_]{2,}:)")
 """Names that are GDAL's business, not files to look for: ``/vsizip/...``, ``https://...``, ``NETCDF:...``."""
@@ -37,6 +38,7 @@ class BandAt:
         index: 1-based number in that file.
         hint: What names the band: description, else colour interpretation, else (alone in its file) the file's name.
         alpha: 1-based number of the band of that file that says what is opaque; None when there is none.
+        layer: What the metadata of a product say about the band, which wins over the file; None for a plain raster.
     """
 
     path: str
@@ -44,6 +46,7 @@ class BandAt:
     index: int
     hint: str | None
     alpha: int | None
+    layer: Layer | None = None
 
     @property
     def dtype(self) -> str:
@@ -52,8 +55,8 @@ class BandAt:
 
     @property
     def declared_nodata(self) -> float | None:
-        """Nodata as the file declares it, whether its type can hold it or not."""
-        nodata = self.dataset.nodatavals[self.index - 1]
+        """Nodata as the product or the file declares it, whether its type can hold it or not."""
+        nodata = self.layer.nodata if self.layer else self.dataset.nodatavals[self.index - 1]
         return None if nodata is None else float(nodata)
 
     @property
@@ -64,7 +67,9 @@ class BandAt:
 
     @property
     def description(self) -> str | None:
-        """What the file calls the band."""
+        """What the product or the file calls the band."""
+        if self.layer:
+            return self.layer.name
         text = self.dataset.descriptions[self.index - 1]
         return str(text) if text else None
 
@@ -75,17 +80,19 @@ class BandAt:
 
     @property
     def scale(self) -> float:
-        """GDAL's scale of the band; 1 where the file says nothing."""
-        return float(self.dataset.scales[self.index - 1])
+        """The product's or GDAL's scale of the band; 1 where the file says nothing."""
+        return self.layer.scale if self.layer else float(self.dataset.scales[self.index - 1])
 
     @property
     def offset(self) -> float:
-        """GDAL's offset of the band; 0 where the file says nothing."""
-        return float(self.dataset.offsets[self.index - 1])
+        """The product's or GDAL's offset of the band; 0 where the file says nothing."""
+        return self.layer.offset if self.layer else float(self.dataset.offsets[self.index - 1])
 
     @property
     def unit(self) -> str | None:
-        """Unit of the band as the file states it."""
+        """Unit of the band as the product or the file states it."""
+        if self.layer:
+            return self.layer.unit
         text = self.dataset.units[self.index - 1]
         return str(text) if text else None
 

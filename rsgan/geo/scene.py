@@ -17,14 +17,13 @@ from rasterio.windows import Window
 from rsgan.catalogue import RGBN_SENSOR
 from rsgan.errors import BandError, InputError
 from rsgan.geo.bands import BandChoice, band_named, find_bands
+from rsgan.geo.cloud_mask import CloudMask
 from rsgan.geo.files import (
     BandAt,
     Stated,
     grid_of,
     holds,
     names_of,
-    offered_bands,
-    open_raster,
     refuse_picture,
     said_by,
     shared_grid,
@@ -32,6 +31,7 @@ from rsgan.geo.files import (
     take_all,
 )
 from rsgan.geo.grid import Grid
+from rsgan.geo.inputs import Inputs
 from rsgan.geo.reflectance import find_radiometry, percentile_note
 from rsgan.radiometry import Radiometry
 
@@ -88,6 +88,7 @@ class Scene:
     notes: tuple[str, ...]
     _chosen: tuple[BandAt, ...] = field(repr=False)
     _files: ExitStack = field(repr=False)
+    _clouds: tuple[CloudMask, ...] = field(repr=False, default=())
 
     @classmethod
     def open(
@@ -101,11 +102,13 @@ class Scene:
         gsd_m: float | None = None,
         nodata: float | None = None,
         sensor_name: str = RGBN_SENSOR,
+        mask_clouds: bool = False,
     ) -> "Scene":
         """Open one raster of several bands, or several rasters of which the bands that are taken share one grid.
 
         Args:
-            paths: Files that GDAL can open.
+            paths: Files that GDAL can open, and products: a Sentinel-2 ``.SAFE`` folder or zip, a Landsat Collection 2
+                folder or tar, or the metadata file of one.
             wanted: Names of the bands in the catalogue, in the order that the model takes; None takes bands of any
                 kind under the names that the files give them.
             bands: The user's choice (``--bands``): names or 1-based numbers, which count on from file to file.
@@ -115,30 +118,35 @@ class Scene:
             gsd_m: Metres per pixel (``--gsd``); wins over the files.
             nodata: Stored number that says "no data" in every band (``--nodata``); wins over the files.
             sensor_name: Sensor of the catalogue whose names `wanted` are.
+            mask_clouds: Whether pixels of cloud, cirrus and cloud shadow are invalid in every band (``--mask-clouds``).
 
         Raises:
-            InputError: If a file is missing, damaged or no raster, or its numbers cannot be reflectance.
+            InputError: If a file is missing, damaged or no raster, its numbers cannot be reflectance, the files are of
+                different days or tiles, or clouds are to be masked that no layer shows.
             BandError: If the wanted bands are not all there, or not clear.
-            GridError: If the bands that are taken do not share one grid.
+            GridError: If the bands that are taken do not share one grid, or the layer of clouds does not fit it.
         """
         names = tuple(str(path) for path in paths)
         with ExitStack() as opening:
-            files = [(name, opening.enter_context(open_raster(name))) for name in _at_least_one(names)]
-            offered = offered_bands(files, keep_alpha=bands is not None, sensor_name=sensor_name)
+            inputs = Inputs.open(_at_least_one(names), opening, keep_alpha=bands is not None, sensor_name=sensor_name)
+            inputs.refuse_missing(bands or wanted or ())
+            offered = inputs.bands if bands is None else inputs.offered
             if wanted is None:
                 choice, chosen = take_all(offered, bands, rank, _label(names))
             else:
-                choice, chosen = _choose(offered, wanted, bands, sensor_name)
+                choice, chosen = _choose(offered, wanted, bands, sensor_name, _label(names))
             grid = shared_grid([(band.path, band.dataset) for band in chosen])
             metres = grid.gsd_m(gsd_m)
             if wanted is not None and bands is None:
                 _refuse_ambiguous_names(offered, wanted, metres, sensor_name)
+            masks = inputs.masks(grid, opening, _label(names)) if mask_clouds else ()
             stated = _overruled(stated_by(chosen), nodata)
+            stated = replace(stated, has_mask=stated.has_mask or mask_clouds)
             known = None if wanted is None else sensor_name
             radiometry, assumed = find_radiometry(stated, reflectance_scale, _label(names), known)
-            notes = tuple(_notes(choice, chosen, assumed, metres))
+            notes = (*_notes(choice, chosen, assumed, metres), *(inputs.notes if wanted is None else ()))
             named = wanted or names_of(chosen)
-            scene = cls(names, grid, metres, named, choice, radiometry, stated, notes, chosen, opening)
+            scene = cls(names, grid, metres, named, choice, radiometry, stated, notes, chosen, opening, masks)
             doubts = () if wanted is None else scene._doubts()
             return replace(scene, notes=(*notes, *doubts), _files=opening.pop_all())
 
@@ -231,11 +239,13 @@ class Scene:
         return Chip(values, valid, self.grid.crop(window))
 
     def _valid(self, dn: npt.NDArray[Any], window: Window) -> npt.NDArray[np.bool_]:
-        """What nodata, mask band, alpha band and NaN leave."""
+        """What nodata, mask band, alpha band, clouds and NaN leave."""
         valid = self._gather(window, lambda bands: _opaque(bands, window))
         for plane, numbers, nodata in zip(valid, dn, self.nodata, strict=True):
             if nodata is not None and not np.isnan(nodata):
                 plane &= numbers != _cast(nodata, numbers.dtype)
+        for clouds in self._clouds:
+            valid &= ~clouds.read(window)
         return valid if self.radiometry.is_integer else valid & np.isfinite(dn)
 
     def _gather(self, window: Window, read: Callable[[list[BandAt]], npt.NDArray[Any]]) -> npt.NDArray[Any]:
@@ -295,7 +305,8 @@ def _refuse_ambiguous_names(
         BandError: If the names fit both sensors and the pixels are not clearly Sentinel-2's.
     """
     names = {band_named(band.hint, sensor_name) for band in offered}
-    ambiguous = "B08" in wanted and {"B05", "B08"} <= names and not names & _ONLY_SENTINEL2
+    of_product = all(band.layer for band in offered)
+    ambiguous = not of_product and "B08" in wanted and {"B05", "B08"} <= names and not names & _ONLY_SENTINEL2
     if sensor_name.startswith("sentinel-2") and ambiguous and (metres is None or min(metres) > _FINEST_LANDSAT_M):
         found = "its pixels do not tell" if metres is None else f"its pixels have {metres[0]:.3g} m"
         raise BandError(
@@ -310,6 +321,7 @@ def _choose(
     wanted: tuple[str, ...],
     explicit: tuple[str, ...] | None,
     sensor_name: str,
+    label: str,
 ) -> tuple[BandChoice, tuple[BandAt, ...]]:
     """Find the wanted bands among those that the files offer; an alpha band taken for data is no alpha any more."""
     if explicit is None:
@@ -320,7 +332,7 @@ def _choose(
         wanted,
         explicit,
         len(offered),
-        file_name=_label(tuple(dict.fromkeys(band.path for band in offered))),
+        file_name=label,
         sensor_name=sensor_name,
     )
     chosen = tuple(offered[index - 1] for index in choice.indexes)

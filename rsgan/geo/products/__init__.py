@@ -9,8 +9,19 @@ from rsgan.geo.products import landsat, safe
 from rsgan.geo.products.clouds import CloudKind, CloudLayer, cloudy
 from rsgan.geo.products.folder import Folder, metadata_in
 from rsgan.geo.products.product import Layer, MissingLayer, Product, Quantity
+from rsgan.geo.products.taken import refuse_mixed
 
-__all__ = ["CloudKind", "CloudLayer", "Layer", "MissingLayer", "Product", "Quantity", "cloudy", "expand"]
+__all__ = [
+    "CloudKind",
+    "CloudLayer",
+    "Layer",
+    "MissingLayer",
+    "Product",
+    "Quantity",
+    "cloudy",
+    "expand",
+    "refuse_mixed",
+]
 
 _SAFE_FOLDER: Final = re.compile(r".*\.SAFE(\.zip)?", re.IGNORECASE)
 

@@ -66,7 +66,8 @@ def cloudy(values: npt.NDArray[Any], kind: CloudKind) -> npt.NDArray[np.bool_]:
     Source: beside the codes of each kind; MSK_CLASSI has one band per class, 1 where it applies (Sentinel-2 Products
     Specification Document, S2-PDGS-TAS-DI-PSD, issue 14.9, since processing baseline 04.00).
     """
-    return np.any(_flagged(values, kind), axis=0)
+    flagged: npt.NDArray[np.bool_] = np.logical_or.reduce(_flagged(values, kind), axis=0)
+    return flagged
 
 
 def _flagged(values: npt.NDArray[Any], kind: CloudKind) -> npt.NDArray[np.bool_]:

@@ -33,6 +33,11 @@ class Layer:
     nodata: float | None
     quantity: Quantity = "reflectance"
 
+    @property
+    def unit(self) -> str | None:
+        """Unit of `quantity`; None for reflectance, which has none."""
+        return {"kelvin": "K", "radiance": "W/(m2 sr um)"}.get(self.quantity)
+
 
 @dataclass(frozen=True)
 class MissingLayer:
