@@ -161,19 +161,24 @@ def _is_time(array: xr.DataArray, dim: Hashable) -> bool:
 
 
 def _band_names(planes: xr.DataArray, band_dim: Hashable | None, count: int) -> tuple[str | None, ...]:
-    """What bands are called: by a coordinate along them, by `long_name`, or by the name of the array.
+    """What bands are called: by the labels of their dimension, by `long_name` or the array's name, by other labels.
 
     The first of these that names a band of the catalogue, else the first that has words, else numbers.
     """
-    along = [planes.coords[BAND]] if band_dim is None and BAND in planes.coords else []
-    along += [c for c in planes.coords.values() if band_dim is not None and c.dims == (band_dim,)]
-    worded = [_texts(coordinate.values) for coordinate in along if coordinate.dtype.kind not in "iuf"]
-    numbered = [_texts(coordinate.values) for coordinate in along if coordinate.dtype.kind in "iuf"]
-    stated = [_texts(text) for text in (planes.attrs.get("long_name"), planes.name) if text is not None]
-    candidates = [texts for texts in (*worded, *stated, *numbered) if len(texts) == count]
+    labels = [planes.coords[BAND]] if band_dim is None and BAND in planes.coords else []
+    labels += [entry for entry in planes.coords.values() if band_dim is not None and entry.dims == (band_dim,)]
+    own, others = ([c for c in labels if (c.name in (BAND, band_dim)) is first] for first in (True, False))
+    stated = [text for text in (planes.attrs.get("long_name"), planes.name) if text is not None]
+    worded = [*_worded(own), *map(_texts, stated), *_worded(others)]
+    candidates = [texts for texts in (*worded, *(_texts(label.values) for label in labels)) if len(texts) == count]
     known = [texts for texts in candidates if any(band_named(text) for text in texts)]
     default = (None,) if count == 1 else tuple(str(number) for number in range(1, count + 1))
     return next(iter((*known, *candidates)), default)
+
+
+def _worded(labels: Sequence[xr.DataArray]) -> list[tuple[str, ...]]:
+    """Labels that are no numbers."""
+    return [_texts(label.values) for label in labels if label.dtype.kind not in "iuf"]
 
 
 def _texts(labels: Any) -> tuple[str, ...]:  # noqa: ANN401 - attributes and coordinates hold anything
