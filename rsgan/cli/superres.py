@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Make clouds, cirrus and cloud shadows nodata, by SCL, MSK_CLASSI, QA_PIXEL or Fmask.",
 )
+@click.option("--date", help="Which date of a NetCDF file or Zarr group that has several: '2018-05-07'.")
 @click.option("--window", type=int, default=512, show_default=True, help="Side of the windows, input pixels.")
 @click.option("--batch", type=int, default=1, show_default=True, help="Windows per call of the network.")
 @device_choice
@@ -99,7 +100,7 @@ def command(
         job = prepare(
             inputs, settings["out"], model=settings["model"], scale=settings["scale"], bands=settings["bands"],
             reflectance_scale=settings["reflectance_scale"], gsd_m=settings["gsd"], nodata=settings["nodata"],
-            mask_clouds=settings["mask_clouds"], options=_options(settings),
+            mask_clouds=settings["mask_clouds"], date=settings["date"], options=_options(settings),
         )  # fmt: skip
         with job.scene:
             if preview is not None:

@@ -31,6 +31,7 @@ def prepare(
     gsd_m: float | None = None,
     nodata: float | None = None,
     mask_clouds: bool = False,
+    date: str | None = None,
     options: Options | None = None,
 ) -> Job:
     """Open the scene and the model, check that they fit and that the output can be written; computes nothing.
@@ -46,6 +47,7 @@ def prepare(
         gsd_m: metres per pixel where the files do not say.
         nodata: stored number that says "no data", where the file does not declare it.
         mask_clouds: whether pixels of cloud, cirrus and cloud shadow become nodata, by the scene's own layer of clouds.
+        date: which date of a NetCDF file or Zarr group that has several, as in "2018-05-07".
         options: how to enhance.
 
     Raises:
@@ -60,6 +62,7 @@ def prepare(
         "gsd_m": gsd_m,
         "nodata": nodata,
         "mask_clouds": mask_clouds,
+        "date": date,
     }
     if model is None:
         scene, cards = open_fitting(sources, candidates(scale), how)
@@ -99,6 +102,7 @@ def superres(
     gsd_m: float | None = None,
     nodata: float | None = None,
     mask_clouds: bool = False,
+    date: str | None = None,
     preview: str | Path | None = None,
     progress: Progress | None = None,
     **options: Any,  # noqa: ANN401 - the fields of Options, checked by it
@@ -116,6 +120,7 @@ def superres(
         gsd_m: metres per pixel where the file does not say.
         nodata: stored number that says "no data", where the file does not declare it.
         mask_clouds: whether pixels of cloud, cirrus and cloud shadow become nodata, by the scene's own layer of clouds.
+        date: which date of a NetCDF file or Zarr group that has several, as in "2018-05-07".
         preview: PNG with input, bicubic and enhanced side by side.
         progress: called with (windows done, windows in all).
         options: fields of `Options`: sharpness, window, batch, device, precision, bbox, crop, consistency, symmetries,
@@ -138,6 +143,7 @@ def superres(
         gsd_m=gsd_m,
         nodata=nodata,
         mask_clouds=mask_clouds,
+        date=date,
         options=Options(**options),
     )
     with job.scene:

@@ -73,17 +73,18 @@ def crs_of(array: Labelled) -> CRS | None:
 def _stated_crs(array: Labelled) -> Iterator[CRS | None]:
     yield array.rio.crs
     scalars = {str(key): value.item() for key, value in array.coords.items() if value.size == 1}
-    for stated in (array.attrs, scalars):
+    mapping = array.coords.get(array.rio.grid_mapping)
+    for stated in ({} if mapping is None else mapping.attrs, array.attrs, scalars):
         for key in _CRS_ATTRIBUTES:
             yield _understood(stated.get(key))
 
 
 def _understood(stated: Any) -> CRS | None:  # noqa: ANN401 - attributes hold anything
-    """A coordinate system from text or an EPSG code, as text too."""
-    text = str(stated).strip()
-    if stated is None or not text or text.casefold() in ("none", "nan"):
+    """A coordinate system from text or an EPSG code, as text too; 0 is what grid mappings hold that mean nothing."""
+    text = str(stated).strip().removesuffix(".0")
+    if stated is None or text.casefold() in ("", "none", "nan", "0"):
         return None
-    return CRS.from_epsg(int(float(text))) if text.replace(".0", "").isdigit() else CRS.from_user_input(text)
+    return CRS.from_epsg(int(text)) if text.isdigit() else CRS.from_user_input(text)
 
 
 def grid_of_array(array: Labelled, name: str) -> Grid:

@@ -11,6 +11,7 @@ from rsgan.geo.cloud_mask import LAYERS, CloudMask, cloud_layer_of
 from rsgan.geo.files import BandAt, offered_bands, open_raster
 from rsgan.geo.grid import Grid
 from rsgan.geo.products import CloudLayer, Layer, MissingLayer, Product, expand, refuse_mixed
+from rsgan.geo.products.opening import open_rasters, refuse_idle_date
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class Inputs:
     clouds: tuple[tuple[CloudLayer, Any], ...]
 
     @classmethod
-    def open(cls, names: Sequence[str], opening: ExitStack, *, keep_alpha: bool, sensor_name: str) -> "Inputs":
+    def open(
+        cls, names: Sequence[str], opening: ExitStack, *, keep_alpha: bool, sensor_name: str, date: str | None = None
+    ) -> "Inputs":
         """Open everything that was given.
 
         Args:
@@ -36,10 +39,12 @@ class Inputs:
             opening: Takes the open files.
             keep_alpha: Whether alpha bands may be chosen too.
             sensor_name: Sensor of the catalogue by whose names bands are called.
+            date: Which date of a NetCDF file or Zarr group that has several (``--date``).
 
         Raises:
             InputError: If one is missing, damaged or no raster, or two are of different days or tiles.
         """
+        refuse_idle_date(names, date)
         sources = [(name, expand(name)) for name in names]
         refuse_mixed(sources)
         offered: list[BandAt] = []
@@ -47,9 +52,9 @@ class Inputs:
         clouds: list[tuple[CloudLayer, Any]] = []
         for name, product in sources:
             if product is None:
-                dataset = opening.enter_context(open_raster(name))
-                offered += offered_bands([(name, dataset)], keep_alpha=keep_alpha, sensor_name=sensor_name)
-                clouds += _clouds_in(name, dataset)
+                files = opening.enter_context(open_rasters(name, date))
+                offered += offered_bands(files, keep_alpha=keep_alpha, sensor_name=sensor_name)
+                clouds += [layer for path, dataset in files for layer in _clouds_in(path, dataset)]
                 continue
             offered += [_offer(layer, product, opening, sensor_name) for layer in product.layers]
             missing += [MissingLayer(_name(lost.name, product, sensor_name), lost.path) for lost in product.missing]

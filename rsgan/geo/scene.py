@@ -103,6 +103,7 @@ class Scene:
         nodata: float | None = None,
         sensor_name: str = RGBN_SENSOR,
         mask_clouds: bool = False,
+        date: str | None = None,
     ) -> "Scene":
         """Open one raster of several bands, or several rasters of which the bands that are taken share one grid.
 
@@ -119,6 +120,7 @@ class Scene:
             nodata: Stored number that says "no data" in every band (``--nodata``); wins over the files.
             sensor_name: Sensor of the catalogue whose names `wanted` are.
             mask_clouds: Whether pixels of cloud, cirrus and cloud shadow are invalid in every band (``--mask-clouds``).
+            date: Which date of a NetCDF file or Zarr group that has several (``--date``).
 
         Raises:
             InputError: If a file is missing, damaged or no raster, its numbers cannot be reflectance, the files are of
@@ -128,7 +130,9 @@ class Scene:
         """
         names = tuple(str(path) for path in paths)
         with ExitStack() as opening:
-            inputs = Inputs.open(_at_least_one(names), opening, keep_alpha=bands is not None, sensor_name=sensor_name)
+            inputs = Inputs.open(
+                _at_least_one(names), opening, keep_alpha=bands is not None, sensor_name=sensor_name, date=date
+            )
             inputs.refuse_missing(bands or wanted or ())
             offered = inputs.bands if bands is None else inputs.offered
             if wanted is None:

@@ -5,6 +5,7 @@ GDAL opens such files too, but a variable at a time, and some with the identity 
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,7 +74,9 @@ def _opened(path: Path) -> Iterator[xr.Dataset]:
         raise InputError(f"{path} does not exist. Check the spelling; the path counts from {Path.cwd()}.")
     engine = "zarr" if path.is_dir() else None
     try:
-        dataset = xr.open_dataset(path, engine=engine, mask_and_scale=False, decode_timedelta=False)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Failed to open Zarr store with consolidated", RuntimeWarning)
+            dataset = xr.open_dataset(path, engine=engine, mask_and_scale=False, decode_timedelta=False)
     except _UNREADABLE as error:
         raise InputError(
             f"{path} cannot be opened as NetCDF or Zarr: {error}. If it is one, it is damaged or cut short: copy or "
@@ -211,7 +214,7 @@ def _placed(group: xr.Dataset, dataset: xr.Dataset, path: str) -> xr.Dataset:
         GridError: If nothing says where the pixels lie.
     """
     mapping = _mapping(group, dataset)
-    bare = group.drop_vars([name for name in group.coords if name not in spatial_dims(group, path)])
+    bare = group.drop_vars([name for name in group.coords if name == mapping])
     if mapping is not None:
         bare = bare.assign_coords(spatial_ref=xr.DataArray(0, attrs=dict(dataset[mapping].attrs)))
         bare = bare.rio.write_grid_mapping("spatial_ref")
