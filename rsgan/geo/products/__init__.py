@@ -26,12 +26,17 @@ __all__ = [
 _SAFE_FOLDER: Final = re.compile(r".*\.SAFE(\.zip)?", re.IGNORECASE)
 
 
+_LEVELS_ABOVE_AN_IMAGE: Final = 5
+"""Folders from an image of a Sentinel-2 product up to its metadata: R10m, IMG_DATA, the granule, GRANULE, .SAFE."""
+
+
 def expand(source: str | Path) -> Product | None:
     """What a product offers; None where the source is a plain raster.
 
     Args:
         source: A Sentinel-2 ``.SAFE`` folder, its ``.zip`` or the MTD_MSIL1C.xml or MTD_MSIL2A.xml in it; a Landsat
-            Collection 2 folder, its ``.tar`` or the MTL file in it; or anything else.
+            Collection 2 folder, its ``.tar`` or the MTL file in it; one image of a band where it lies in such a folder,
+            which is then offered alone; or anything else.
 
     Raises:
         InputError: If it is a product that is damaged, contradicts itself, or is of a kind that is not known; or if it
@@ -51,6 +56,19 @@ def expand(source: str | Path) -> Product | None:
             f"{path} has no MTD_MSIL1C.xml and no MTD_MSIL2A.xml; expected a Sentinel-2 product of Level-1C or "
             f"Level-2A. Download it again, or give its bands as single files."
         )
+    return _around(path) if path.is_file() else None
+
+
+def _around(path: Path) -> Product | None:
+    """The product in whose folder an image lies, with that image alone: without its metadata, numbers mean nothing."""
+    if safe.is_image(path.name):
+        for parent in list(path.absolute().parents)[:_LEVELS_ABOVE_AN_IMAGE]:
+            for folder, name in metadata_in(parent, safe.is_metadata):
+                return safe.read_safe(folder, name, path.absolute().relative_to(parent).as_posix())
+    if landsat.is_image(path.name):
+        for folder, name in _one_form_each(metadata_in(path.parent, landsat.is_metadata)):
+            if path.name.startswith(name[: name.upper().rindex("MTL.")]):
+                return landsat.read_landsat(folder, name, path.name)
     return None
 
 

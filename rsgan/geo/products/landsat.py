@@ -20,6 +20,7 @@ from rsgan.geo.products.folder import Folder
 from rsgan.geo.products.product import Layer, MissingLayer, Product, Quantity
 
 _METADATA: Final = re.compile(r".*_MTL\.(json|xml|txt)", re.IGNORECASE)
+_IMAGE: Final = re.compile(r"L[CO]0\d_.*_B\d{1,2}\.TIF", re.IGNORECASE)
 _ENTRY: Final = re.compile(r"\s*(\w+)\s*=\s*\"?(.*?)\"?\s*")
 _TOP: Final = "LANDSAT_METADATA_FILE"
 _COLLECTION: Final = 2
@@ -39,12 +40,21 @@ def is_metadata(name: str) -> bool:
     return _METADATA.fullmatch(name) is not None
 
 
-def read_landsat(folder: Folder, metadata: str) -> Product:
+def is_image(name: str) -> bool:
+    """Whether a file of this name may be a band of a product."""
+    return _IMAGE.fullmatch(name) is not None
+
+
+def read_landsat(folder: Folder, metadata: str, only: str | None = None) -> Product | None:
     """Read what a Landsat Collection 2 product of Level 1 or 2 offers.
 
     Args:
         folder: Where its files lie.
         metadata: Name of its MTL file.
+        only: The one file that is offered; None for all.
+
+    Returns:
+        The product; None where `only` is no band of it.
 
     Raises:
         InputError: If the MTL file is damaged or lacks what is needed, if it is of another collection, level or
@@ -52,14 +62,13 @@ def read_landsat(folder: Folder, metadata: str) -> Product:
     """
     mtl = _Mtl(folder.location(metadata), _groups(metadata, folder.read(metadata), folder.location(metadata)))
     mtl.check_collection()
-    files = dict(mtl.files())
-    layers = tuple(
-        mtl.layer(name, folder.location(files[name])) for name in _BANDS if name in files and folder.has(files[name])
-    )
-    present = {layer.name for layer in layers}
-    missing = tuple(
-        MissingLayer(name, folder.location(files[name])) for name in _BANDS if name in files and name not in present
-    )
+    asked = {name: file for name, file in mtl.files() if only in (None, file)}
+    files = {name: asked[name] for name in _BANDS if name in asked}
+    if not files and only is not None:
+        return None
+    layers = tuple(mtl.layer(name, folder.location(file)) for name, file in files.items() if folder.has(file))
+    lost = [(name, file) for name, file in files.items() if not folder.has(file)]
+    missing = tuple(MissingLayer(name, folder.location(file)) for name, file in lost)
     if not layers:
         raise InputError(
             f"{mtl.where} names {len(missing)} bands, but no file of them is there. Download the product again."

@@ -46,12 +46,21 @@ def is_metadata(name: str) -> bool:
     return _METADATA.fullmatch(name) is not None or _OLD_METADATA.fullmatch(name) is not None
 
 
-def read_safe(folder: Folder, metadata: str) -> Product:
+def is_image(name: str) -> bool:
+    """Whether a file of this name may be an image of a product."""
+    return _IMAGE.search(name) is not None and name.endswith(".jp2")
+
+
+def read_safe(folder: Folder, metadata: str, only: str | None = None) -> Product | None:
     """Read what a Sentinel-2 product offers.
 
     Args:
         folder: Where its files lie.
         metadata: Name of its XML file.
+        only: The one image that is offered, relative to the folder, at whatever gsd; None for all at their native gsd.
+
+    Returns:
+        The product; None where `only` is no image of a band of it.
 
     Raises:
         InputError: If the XML is damaged, lacks what is needed, or contradicts itself or the names, if the platform
@@ -59,21 +68,22 @@ def read_safe(folder: Folder, metadata: str) -> Product:
     """
     xml = _Xml.read(folder, metadata)
     images = xml.images()
-    bands = {image.band: image for image in images if image.band != "SCL" and image.is_native}
+    asked = {image.band: image for image in images if (image.is_native if only is None else image.file == only)}
+    bands = {name: asked[name] for name in _BAND_IDS if name in asked}
+    if not bands and only is not None:
+        return None
     if not bands:
         raise InputError(
             f"{xml.where} names no image of a band at its native gsd; expected IMAGE_FILE of B02 and others."
         )
-    present = {name for name, image in bands.items() if folder.has(image.file)}
     scale, offsets, nodata = 1.0 / xml.quantification(), xml.offsets(set(bands)), xml.nodata()
     layers = tuple(
-        Layer(folder.location(bands[name].file), 1, name, bands[name].gsd_m, scale, offsets[name] * scale, nodata)
-        for name in _BAND_IDS
-        if name in present
+        Layer(folder.location(image.file), 1, name, image.gsd_m, scale, offsets[name] * scale, nodata)
+        for name, image in bands.items()
+        if folder.has(image.file)
     )
-    missing = tuple(
-        MissingLayer(name, folder.location(bands[name].file)) for name in _BAND_IDS if name in bands.keys() - present
-    )
+    lost = [(name, image.file) for name, image in bands.items() if not folder.has(image.file)]
+    missing = tuple(MissingLayer(name, folder.location(file)) for name, file in lost)
     if not layers:
         raise InputError(
             f"{xml.where} describes {len(missing)} bands, but no image file is there: {missing[0]} and others."

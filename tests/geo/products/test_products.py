@@ -50,3 +50,37 @@ def test_several_products_in_one_archive_are_refused(make_safe: Make, tmp_path: 
             archive.write(made.metadata, f"{made.root.name}/{made.metadata.name}")
     with pytest.raises(InputError, match=r"holds 2 products, .*MTD_MSIL1C.xml and .*MTD_MSIL2A.xml; expected one"):
         expand(tmp_path / "both.zip")
+
+
+@pytest.mark.parametrize("level", ["L1C", "L2A"])
+def test_one_image_of_a_sentinel_2_product_keeps_the_products_numbers(make_safe: Make, level: str) -> None:
+    made = make_safe(level=level)
+    image = made.file_of("B03", "_20m" if level == "L2A" else "")
+    product = expand(image)
+    assert product is not None
+    (layer,) = product.layers
+    assert Path(layer.path) == image
+    assert (layer.name, layer.gsd_m) == ("B03", 20.0 if level == "L2A" else 10.0)
+    assert 3500 * layer.scale + layer.offset == pytest.approx(0.25)
+    assert product.missing == ()
+    assert product.tile == "T34UCF"
+
+
+def test_one_band_of_a_landsat_product_keeps_the_products_numbers(make_landsat: Make) -> None:
+    one, other = make_landsat(), make_landsat(date="20200131", level="L1TP")
+    for file in other.root.iterdir():
+        shutil.copy(file, one.root)
+    product = expand(one.root / f"{other.stem}_B5.TIF")
+    assert product is not None
+    assert [layer.name for layer in product.layers] == ["B5"]
+    assert 20000 * product.layers[0].scale + product.layers[0].offset == pytest.approx(0.6)
+    assert product.date == "2020-01-31"
+
+
+def test_images_beside_metadata_that_do_not_name_them_are_plain(make_safe: Make, make_landsat: Make) -> None:
+    safe, landsat = make_safe(), make_landsat()
+    classification = safe.file_of("SCL", "_20m")
+    stranger = shutil.copy(safe.file_of("B03", "_10m"), classification.with_name("T34UCF_20200101T000000_B03_20m.jp2"))
+    quality = landsat.root / f"{landsat.stem}_QA_PIXEL.TIF"
+    other = shutil.copy(quality, landsat.root / "LC08_L1TP_022049_20100101_20200823_02_T1_B5.TIF")
+    assert [expand(path) for path in (classification, stranger, quality, other)] == [None] * 4
