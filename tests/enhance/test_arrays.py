@@ -1,0 +1,134 @@
+"""Arrays are sharpened as their files would be, and come back as arrays of the same kind."""
+
+import gc
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import odc.geo.xr  # noqa: F401 - gives arrays their `odc`
+import pytest
+import rasterio
+import rioxarray
+import xarray as xr
+from affine import Affine
+
+from rsgan.enhance.arrays import is_array, superres_array
+from rsgan.enhance.superres import superres
+from rsgan.errors import BandError, GridError, RsganError, RsganWarning
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rioxarray with affine 3
+
+SCENE = Path(__file__).parents[2] / "data_samples" / "s2_rgbn_10m.tif"
+QUICK = {"symmetries": 1, "sharpness": 0.0}
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder in which temporary files are made."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def array() -> xr.DataArray:
+    """A corner of the sample scene, as integers."""
+    with rioxarray.open_rasterio(SCENE) as opened:
+        cut = opened.isel(x=slice(40, 104), y=slice(20, 76)).load()
+    cut.name = "reflectance"
+    return cut
+
+
+def file_way(tmp_path: Path) -> np.ndarray:
+    """What the file gives for the same corner."""
+    with rasterio.open(SCENE) as dataset:
+        window = rasterio.windows.Window(40, 20, 64, 56)
+        profile = {**dataset.profile, "width": 64, "height": 56, "transform": dataset.window_transform(window)}
+        with rasterio.open(tmp_path / "cut.tif", "w", **profile) as out:
+            out.write(dataset.read(window=window))
+            out.descriptions, out.scales, out.offsets = dataset.descriptions, dataset.scales, dataset.offsets
+    with rasterio.open(superres(tmp_path / "cut.tif", tmp_path / "sharper.tif", **QUICK)) as dataset:
+        return dataset.read()
+
+
+def test_integers_give_the_numbers_that_the_file_gives(array: xr.DataArray, temporary: Path, tmp_path: Path) -> None:
+    sharper = superres_array(array, **QUICK)
+    np.testing.assert_array_equal(sharper.values, file_way(tmp_path))
+    assert (sharper.dtype, sharper.name, sharper.dims) == (np.uint16, "reflectance", ("band", "y", "x"))
+    assert {key: sharper.attrs[key] for key in array.attrs} == array.attrs
+    assert sharper.attrs["RSGAN_SCALE"] == "2"
+    halved = Affine(5.0, 0.0, *array.rio.bounds()[:1], 0.0, -5.0, array.rio.bounds()[3])
+    assert (sharper.rio.transform(), sharper.rio.crs) == (halved, array.rio.crs)
+    assert (sharper.odc.geobox.affine, sharper.odc.geobox.crs) == (halved, "EPSG:32633")
+    del sharper
+    gc.collect()
+    assert list(temporary.iterdir()) == []
+
+
+def test_decoded_reflectance_gives_reflectance_to_the_stored_unit(array: xr.DataArray, tmp_path: Path) -> None:
+    decoded = array.astype(np.float32) * np.float32(0.0001)
+    decoded.attrs = {key: array.attrs[key] for key in ("TITLE", "long_name")}
+    decoded.encoding = {"dtype": "uint16", "scale_factor": 0.0001, "_FillValue": 0}
+    sharper = superres_array(decoded, **QUICK)
+    np.testing.assert_allclose(sharper.values, file_way(tmp_path) * 0.0001, atol=1e-7)
+    assert sharper.dtype == np.float32
+    assert {key: sharper.encoding[key] for key in decoded.encoding} == decoded.encoding
+
+
+def test_dataset_gives_a_dataset_of_the_same_variables(array: xr.DataArray, tmp_path: Path) -> None:
+    dataset = array.assign_coords(band=["B02", "B03", "B04", "B08"]).to_dataset("band", promote_attrs=True)
+    for variable in dataset.data_vars.values():
+        variable.attrs = {"scale_factor": 0.0001, "_FillValue": 0}
+    sharper = superres_array(dataset, **QUICK)
+    assert list(sharper.data_vars) == ["B02", "B03", "B04", "B08"]
+    np.testing.assert_array_equal(sharper["B08"].values, file_way(tmp_path)[3])
+    assert sharper.odc.geobox.shape == (112, 128)
+
+
+def test_chunked_arrays_are_read_when_they_are_computed(array: xr.DataArray, temporary: Path, tmp_path: Path) -> None:
+    sharper = superres_array(array.chunk(y=28, x=50), **QUICK)
+    assert sharper.chunks == ((4,), (28,) * 4, (50, 50, 28))
+    assert [path.name for path in temporary.glob("*/*.tif") if path.name == "enhanced.tif"]
+    np.testing.assert_array_equal(sharper.values, file_way(tmp_path))
+    del sharper
+    gc.collect()
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_part_and_a_file_can_be_asked_for(array: xr.DataArray, temporary: Path, tmp_path: Path) -> None:
+    part = superres_array(array, tmp_path / "kept.tif", crop=(8, 4, 40, 32), **QUICK)
+    assert (part.sizes["x"], part.sizes["y"]) == (80, 64)
+    assert part.rio.bounds() == array.isel(x=slice(8, 48), y=slice(4, 36)).rio.bounds(recalc=True)
+    with rasterio.open(tmp_path / "kept.tif") as dataset:
+        np.testing.assert_array_equal(dataset.read(), part.values)
+    assert list(temporary.iterdir()) == []
+
+
+def test_arrays_without_crs_work_with_a_warning_that_names_them(array: xr.DataArray, tmp_path: Path) -> None:
+    bare = array.drop_vars("spatial_ref")
+    with pytest.warns(RsganWarning, match="^DataArray 'reflectance' has no coordinate system; .*--gsd") as noted:
+        sharper = superres_array(bare, **QUICK)
+    assert [str(note.message).count("temporary") for note in noted] == [0]
+    assert sharper.rio.crs is None
+    assert sharper.x.values[:2].tolist() == [bare.x.values[0] - 2.5, bare.x.values[0] + 2.5]
+
+
+@pytest.mark.parametrize(
+    ("broken", "error", "message"),
+    [
+        (lambda a: a.isel(band=[0, 1]), BandError, "^DataArray 'reflectance' has 2 bands; model needs 4"),
+        (lambda a: a.assign_coords(x=a.x**2), GridError, "^coordinate x of DataArray 'reflectance' is irregular"),
+    ],
+)
+def test_errors_name_the_array_and_leave_nothing(
+    array: xr.DataArray, broken: object, error: type[RsganError], message: str, temporary: Path
+) -> None:
+    with pytest.raises(error, match=message):
+        superres_array(broken(array), **QUICK)
+    assert list(temporary.iterdir()) == []
+
+
+def test_arrays_are_told_from_paths(array: xr.DataArray) -> None:
+    assert [is_array(source) for source in (array, array.to_dataset(), [array, array])] == [True] * 3
+    assert [is_array(source) for source in (SCENE, str(SCENE), [SCENE, SCENE], [])] == [False] * 4
