@@ -108,7 +108,7 @@ class Inputs:
             )
         return tuple(
             CloudMask.on(grid, layer, dataset or opening.enter_context(open_raster(layer.path)))
-            for layer, dataset in self.clouds
+            for layer, dataset in dict(self.clouds).items()  # images of one product share one layer
         )
 
 

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from click.testing import CliRunner
 
 import rsgan
+from rsgan.cli import main
 from rsgan.errors import BandError, GridError, InputError
 from rsgan.geo import Scene
 
@@ -180,3 +182,44 @@ def test_a_product_is_sharpened_with_its_clouds_as_nodata(make_safe: Make, tmp_p
         assert dataset.scales == (0.0001,) * 4
         assert dataset.offsets == pytest.approx((-0.1,) * 4)
         np.testing.assert_array_equal(dataset.read() == 0, np.broadcast_to(empty, (4, 96, 72)))
+
+
+def test_single_images_of_a_product_are_one_scene_with_its_clouds(make_safe: Make) -> None:
+    made = make_safe()
+    paths = [made.file_of(name, "_10m") for name in RGBN]
+    with (
+        Scene.open(paths, wanted=RGBN, mask_clouds=True) as single,
+        Scene.open([made.root], wanted=RGBN, mask_clouds=True) as whole,
+    ):
+        one, other = single.read(single.grid.window), whole.read(whole.grid.window)
+        np.testing.assert_array_equal(one.values, other.values)
+        np.testing.assert_array_equal(one.valid, other.valid)
+        assert one.values[one.valid].min() < 0.0  # only the offset of -1000 makes reflectance negative
+
+
+def test_a_damaged_image_is_named_when_it_is_read(make_safe: Make) -> None:
+    made = make_safe()
+    path = made.file_of("B04", "_10m")
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(InputError, match=r"B04_10m.jp2 cannot be"), Scene.open([made.root], wanted=RGBN) as scene:
+        scene.read(scene.grid.window)
+
+
+@pytest.mark.parametrize(
+    ("options", "flags", "message"),
+    [
+        ({"offsets": {}}, [], "states processing baseline 05.09, but it has no list of BOA_ADD_OFFSET"),
+        ({"omit": ["B08"]}, [], "the product has no file for B08"),
+        ({"omit": ["SCL"]}, ["--mask-clouds"], "has no layer of clouds"),
+    ],
+    ids=["baseline", "band", "clouds"],
+)
+def test_a_bad_product_ends_the_command_with_a_sentence_and_no_file(
+    make_safe: Make, tmp_path: Path, options: dict[str, Any], flags: list[str], message: str
+) -> None:
+    made = make_safe(**options)
+    before = sorted(tmp_path.iterdir())
+    result = CliRunner().invoke(main, ["superres", str(made.root), "-o", str(tmp_path / "out.tif"), *flags])
+    assert result.exit_code == 1
+    assert message in result.output
+    assert sorted(tmp_path.iterdir()) == before
