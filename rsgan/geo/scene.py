@@ -151,7 +151,8 @@ class Scene:
             notes = (*_notes(choice, chosen, assumed, metres), *(inputs.notes if wanted is None else ()))
             named = wanted or names_of(chosen)
             scene = cls(names, grid, metres, named, choice, radiometry, stated, notes, chosen, opening, masks)
-            doubts = () if wanted is None else scene._doubts()
+            stated_by_product = all(band.layer for band in chosen)  # and then looking for doubts only costs seconds
+            doubts = () if wanted is None or stated_by_product else scene._doubts()
             return replace(scene, notes=(*notes, *doubts), _files=opening.pop_all())
 
     def __enter__(self) -> "Scene":
