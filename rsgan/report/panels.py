@@ -59,7 +59,7 @@ def save_panels(path: Path, panels: Sequence[Panel], channels: tuple[int, int, i
     Raises:
         OutputError: the file cannot be written.
     """
-    limits = _limits(panels[0], channels)
+    limits = limits_of(panels[0], channels)
     height, width = panels[0].values.shape[1:]
     factor = max(1, PANEL_SIDE // max(height, width))
     height, width = height * factor, width * factor
@@ -73,7 +73,7 @@ def save_panels(path: Path, panels: Sequence[Panel], channels: tuple[int, int, i
     _save(sheet, path)
 
 
-def _limits(panel: Panel, channels: tuple[int, int, int]) -> NDArray[np.floating]:
+def limits_of(panel: Panel, channels: tuple[int, int, int]) -> NDArray[np.floating]:
     """(2, 3) black and white of each channel, from the valid pixels."""
     shown = panel.values[list(channels)]
     usable = shown.reshape(3, -1) if panel.valid is None or not panel.valid.any() else shown[:, panel.valid]
