@@ -49,15 +49,16 @@ def superres_array(
     from rsgan.geo.dataarray import from_raster, likest, to_raster
     from rsgan.geo.labelled import describe
 
-    arrays = list(source) if isinstance(source, list | tuple) else [source]
+    arrays: list[Labelled] = list(source) if isinstance(source, Sequence) else [source]
     folder = Path(tempfile.mkdtemp(prefix="rsgan-"))
     try:
         written = {folder / f"array{number}.tif": describe(array) for number, array in enumerate(arrays, start=1)}
         for array, path in zip(arrays, written, strict=True):
             to_raster(array, path)
         with _called({str(path): name for path, name in written.items()}):
-            target = folder / "enhanced.tif" if out is None else Path(out)
-            made = superres(list(written), target, **({"cog": False} if out is None else {}), **settings)
+            if out is None:  # for reading once, blocks of a plain GeoTIFF do
+                out, settings = folder / "enhanced.tif", {"cog": False, **settings}
+            made = superres(list(written), Path(out), **settings)
         return from_raster(made, likest(made, arrays), keep=folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

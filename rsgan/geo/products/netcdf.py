@@ -219,7 +219,7 @@ def _placed(group: xr.Dataset, dataset: xr.Dataset, path: str) -> xr.Dataset:
         bare = bare.assign_coords(spatial_ref=xr.DataArray(0, attrs=dict(dataset[mapping].attrs)))
         bare = bare.rio.write_grid_mapping("spatial_ref")
     stating = (bare, _only_attributes(group), _only_attributes(dataset))
-    crs = next((crs for crs in map(crs_of, stating) if crs is not None), None)
+    crs = next((crs for crs in (crs_of(part) for part in stating) if crs is not None), None)
     placed = bare if crs is None else _with_crs(bare, crs)
     if not grid_of_array(placed, path).has_transform:
         raise GridError(
