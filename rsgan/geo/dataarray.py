@@ -343,9 +343,14 @@ def _georeferenced(array: xr.DataArray, grid: Grid, old: Grid, source: xr.DataAr
 def _attributes(raster: _Raster, view: View, variable: Variable, places: _Places) -> dict[Hashable, Any]:
     """Attributes as they were, those of single bands and of the pixel size as they are now."""
     attrs = {key: entry for key, entry in variable.array.attrs.items() if key != "grid_mapping"}
+    known = [place for _, place in places if place is not None]
     for key in _PER_BAND:
-        if isinstance(attrs.get(key), tuple | list) and len(attrs[key]) == len(variable.names):
-            attrs[key] = tuple(attrs[key][place] for _, place in places if place is not None)
+        if not isinstance(attrs.get(key), tuple | list):
+            continue
+        if len(known) < len(places):
+            del attrs[key]
+        elif variable.labels is None and len(attrs[key]) == len(variable.names):
+            attrs[key] = tuple(attrs[key][place] for place in known)  # labels that are numbers still say which is whose
     return _restated(attrs, view.grid, raster.grid)
 
 

@@ -11,7 +11,7 @@ from rsgan.errors import InputError
 from rsgan.geo.bands import band_named
 from rsgan.geo.coordinates import Labelled, grid_of_array, spatial_dims
 from rsgan.geo.grid import Grid
-from rsgan.geo.packing import Packing, nodata_in_memory, packing_of, per_band
+from rsgan.geo.packing import Packing, nodata_in_memory, of_bands, packing_of, per_band
 
 BAND: Final = "band"
 """Usual dimension of bands."""
@@ -25,6 +25,7 @@ class Variable:
         array: As it was given.
         planes: The same with dimensions (band, rows, columns) or (rows, columns) only, in this order.
         band_dim: The dimension of the bands; None where the variable is one band.
+        labels: Labels of the bands where they are whole numbers; None where they are not, or there are none.
         names: What each band is called; None where nothing.
         scales: Physical value of one unit in memory, of each band, as attributes state it.
         offsets: Physical value of the number 0 in memory, of each band, as attributes state it.
@@ -34,6 +35,7 @@ class Variable:
     array: xr.DataArray
     planes: xr.DataArray
     band_dim: Hashable | None
+    labels: tuple[int, ...] | None
     names: tuple[str | None, ...]
     scales: tuple[float, ...]
     offsets: tuple[float, ...]
@@ -145,13 +147,15 @@ def _variable(array: xr.DataArray, dims: tuple[Hashable, Hashable], name: str) -
     planes = array.squeeze([dim for dim in array.dims if dim not in dims and dim not in kept])
     band_dim = kept[0] if kept else None
     count = 1 if band_dim is None else array.sizes[band_dim]
+    labels = _labels(planes, band_dim)
     return Variable(
         array,
         planes.transpose(*kept, *dims),
         band_dim,
-        _band_names(planes, band_dim, count),
-        per_band(array.attrs, "scale_factor", "scales", count, 1.0),
-        per_band(array.attrs, "add_offset", "offsets", count, 0.0),
+        labels,
+        _band_names(planes, band_dim, labels, count),
+        per_band(array.attrs, ("scale_factor", "scales"), labels, count, 1.0),
+        per_band(array.attrs, ("add_offset", "offsets"), labels, count, 0.0),
         packing_of(array),
     )
 
@@ -160,7 +164,15 @@ def _is_time(array: xr.DataArray, dim: Hashable) -> bool:
     return dim in array.coords and array[dim].dtype.kind == "M"
 
 
-def _band_names(planes: xr.DataArray, band_dim: Hashable | None, count: int) -> tuple[str | None, ...]:
+def _labels(planes: xr.DataArray, band_dim: Hashable | None) -> tuple[int, ...] | None:
+    """Labels of the bands, or that of the only one, where they are whole numbers."""
+    own = planes.coords.get(BAND if band_dim is None else band_dim)
+    return None if own is None or own.dtype.kind not in "iu" else tuple(int(label) for label in np.ravel(own.values))
+
+
+def _band_names(
+    planes: xr.DataArray, band_dim: Hashable | None, numbers: tuple[int, ...] | None, count: int
+) -> tuple[str | None, ...]:
     """What bands are called: by the labels of their dimension, by `long_name` or the array's name, by other labels.
 
     The first of these that names a band of the catalogue, else the first that has words, else numbers.
@@ -169,7 +181,8 @@ def _band_names(planes: xr.DataArray, band_dim: Hashable | None, count: int) -> 
     labels += [entry for entry in planes.coords.values() if band_dim is not None and entry.dims == (band_dim,)]
     own, others = ([c for c in labels if (c.name in (BAND, band_dim)) is first] for first in (True, False))
     stated = [text for text in (planes.attrs.get("long_name"), planes.name) if text is not None]
-    worded = [*_worded(own), *map(_texts, stated), *_worded(others)]
+    in_words = (of_bands(_texts(text), numbers, count) for text in stated)
+    worded = [*_worded(own), *(texts for texts in in_words if texts is not None), *_worded(others)]
     candidates = [texts for texts in (*worded, *(_texts(label.values) for label in labels)) if len(texts) == count]
     known = [texts for texts in candidates if any(band_named(text) for text in texts)]
     default = (None,) if count == 1 else tuple(str(number) for number in range(1, count + 1))

@@ -1,8 +1,8 @@
 """Numbers of a labelled array (xarray) in memory, and the same numbers as a raster stores them."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,8 @@ import xarray as xr
 from rsgan.errors import InputError, RsganError
 from rsgan.geo.files import holds
 from rsgan.radiometry import DTYPES
+
+_Entry = TypeVar("_Entry")
 
 _ROUNDING: Final = 0.02
 """Departure from a whole stored number that decoding in float32 explains: 65535 rounded to 24 bits, a few times."""
@@ -89,15 +91,39 @@ def first_number(stated: Mapping[Any, Any], *keys: Hashable) -> float | None:
     return None
 
 
-def per_band(stated: Mapping[Any, Any], one: str, many: str, count: int, default: float) -> tuple[float, ...]:
-    """A number for each band from attributes that state one for all (`one`), or one for each (`many`)."""
-    single = first_number(stated, one)
-    numbers = np.ravel(stated[many] if single is None and many in stated else stated.get(one, default))
-    if numbers.size == 1:
-        numbers = np.repeat(numbers, count)
-    if numbers.size != count or not np.issubdtype(numbers.dtype, np.number):
-        raise InputError(f"attribute {one} or {many} has {numbers.size} values for {count} bands. Give one per band.")
-    return tuple(float(number) for number in numbers)
+def of_bands(entries: Sequence[_Entry], labels: Sequence[int] | None, count: int) -> tuple[_Entry, ...] | None:
+    """Entries of an attribute that says something of each band, for the bands that an array has.
+
+    Args:
+        entries: One per band of the file that the array was read from, or one per band of the array.
+        labels: Labels of the bands where they are whole numbers: rioxarray numbers the bands of a file from 1, and
+            leaves attributes as they are when bands are chosen or put in another order.
+        count: Number of bands of the array.
+
+    Returns:
+        One entry per band; None where the entries cannot be told apart.
+    """
+    if labels is not None and all(1 <= label <= len(entries) for label in labels):
+        return tuple(entries[label - 1] for label in labels)
+    return tuple(entries) if len(entries) == count else None
+
+
+def per_band(
+    stated: Mapping[Any, Any], keys: tuple[str, str], labels: Sequence[int] | None, count: int, default: float
+) -> tuple[float, ...]:
+    """A number for each band, from attributes that state one for all (the first key) or one for each (the other).
+
+    Raises:
+        InputError: If there are more or fewer than bands.
+    """
+    found = next((stated[key] for key in keys if stated.get(key) is not None), default)
+    numbers = [float(number) for number in np.ravel(found)]
+    chosen = tuple(numbers) * count if len(numbers) == 1 else of_bands(numbers, labels, count)
+    if chosen is None:
+        raise InputError(
+            f"attribute {' or '.join(keys)} has {len(numbers)} values for {count} bands. Give one, or one per band."
+        )
+    return chosen
 
 
 def nodata_in_memory(variable: xr.DataArray) -> float | None:

@@ -178,9 +178,40 @@ def test_bands_are_found_by_name_and_bring_their_coordinates(dn: np.ndarray, tmp
     back = from_raster(path, array)
     assert back.band.values.tolist() == [4, 2]
     assert back.common_name.values.tolist() == ["nir", "green"]
-    assert back.attrs["long_name"] == ("B08", "B03")
+    assert back.attrs["long_name"] == list(BANDS)  # as rioxarray has it: band 4 is the fourth
+    again = to_raster(back, tmp_path / "c.tif")
+    assert read(again)[1]["names"] == ("B08", "B03")
     assert (back.attrs["resolution"], back.attrs["transform"][0]) == (5.0, 5.0)
     np.testing.assert_array_equal(back.values[0, ::2, ::2], dn[3])
+
+
+@pytest.mark.parametrize(
+    ("choose", "names"),
+    [
+        (lambda a: a.isel(band=[3, 2, 1, 0]), ("B08", "B04", "B03", "B02")),
+        (lambda a: a.sel(band=[2, 4]), ("B03", "B08")),
+        (lambda a: a.isel(band=2), ("B04",)),
+        (lambda a: a.isel(band=[1]), ("B03",)),
+    ],
+)
+def test_chosen_bands_of_rioxarray_keep_their_names_and_scales(
+    choose: Callable[[xr.DataArray], xr.DataArray], names: tuple[str, ...], samples: Path, tmp_path: Path
+) -> None:
+    array = rioxarray.open_rasterio(samples / "s2_rgbn_10m.tif")
+    del array.attrs["scale_factor"]
+    array.attrs["scales"] = (0.1, 0.2, 0.3, 0.4)
+    values, stated = read(to_raster(choose(array), tmp_path / "a.tif"))
+    assert stated["names"] == names
+    assert stated["scales"] == tuple(array.attrs["scales"][BANDS.index(name)] for name in names)
+    np.testing.assert_array_equal(values, array.values[[BANDS.index(name) for name in names]])
+    xr.testing.assert_identical(from_raster(tmp_path / "a.tif", choose(array)), choose(array))
+
+
+def test_per_band_attributes_follow_bands_that_are_called_by_name(dn: np.ndarray, tmp_path: Path) -> None:
+    array = labelled(dn, long_name=("blue", "green", "red", "nir"), scales=(0.1, 0.2, 0.3, 0.4))
+    back = from_raster(finer(to_raster(array, tmp_path / "a.tif"), tmp_path / "b.tif", order=(3, 1)), array)
+    assert back.band.values.tolist() == ["B08", "B03"]
+    assert (back.attrs["long_name"], back.attrs["scales"]) == (("nir", "green"), (0.4, 0.2))
 
 
 def test_a_band_that_the_array_did_not_have_is_called_by_its_name(dn: np.ndarray, tmp_path: Path) -> None:
