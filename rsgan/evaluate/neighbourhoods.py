@@ -191,7 +191,7 @@ def _gapless(view: View, scale: int) -> _Gapless | None:
     """The largest square without gaps, on whole observed pixels; None when it is too small."""
     valid = view.valid.all(axis=0)
     height, width = (length // scale for length in valid.shape)
-    whole = valid.reshape(height, scale, width, scale).all(axis=(1, 3))
+    whole: Bools = np.asarray(valid.reshape(height, scale, width, scale).all(axis=(1, 3)))
     rows, columns = (slice(0, height), slice(0, width)) if whole.all() else _largest_square(whole)
     if min(rows.stop - rows.start, columns.stop - columns.start) * scale < SMALLEST:
         return None
@@ -214,7 +214,7 @@ def _largest_square(whole: Bools) -> tuple[slice, slice]:
 
 def _spectrum(image: Floats) -> NDArray[np.float64]:
     frequency, power = radial_power(image)
-    return np.interp(FREQUENCIES, frequency, power.mean(axis=0))
+    return np.asarray(np.interp(FREQUENCIES, frequency, power.mean(axis=0)))
 
 
 def _averaged(found: Sequence[Nearby]) -> Nearby:
@@ -243,4 +243,5 @@ def _mean(rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     values = np.array(rows, dtype=np.float64)
     there = ~np.isnan(values)
     total = np.where(there, values, 0.0).sum(axis=0)
-    return np.divide(total, there.sum(axis=0), out=np.full(total.shape, np.nan), where=there.any(axis=0))
+    empty = np.full(total.shape, np.nan)
+    return np.asarray(np.divide(total, there.sum(axis=0), out=empty, where=there.any(axis=0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from rsgan.evaluate.rasters import Bools, Floats
 from rsgan.report.colours import coloured, png, ramp_css, with_gaps
 from rsgan.report.page import Legend, Overview, Picture, ShownPlace
 from rsgan.report.panels import Panel, limits_of, stretch
+
+Number = TypeVar("Number", bound=np.generic)
 
 CAPTIONS = {
     "observed": "Observed",
@@ -105,7 +108,7 @@ def _pictures(place: Place, found: Evaluation) -> tuple[Picture, ...]:
     if view.reference is not None:
         images["reference"] = (view.reference, view.valid)
     first, first_valid = images.get("reference", images["enhanced"])
-    limits = limits_of(Panel("", first, first_valid[list(channels)].all(axis=0)), channels)
+    limits = limits_of(Panel("", first, _everywhere(first_valid, channels)), channels)
     colours = " ".join(found.bands[channel] for channel in dict.fromkeys(channels))
     return tuple(
         Picture(
@@ -121,11 +124,16 @@ def _pictures(place: Place, found: Evaluation) -> tuple[Picture, ...]:
 
 def _picture(values: Floats, valid: Bools, channels: tuple[int, int, int], limits: NDArray[np.floating]) -> bytes:
     chosen = list(channels)
-    pixels = with_gaps(stretch(values[chosen], limits), valid[chosen].all(axis=0))
+    pixels = with_gaps(stretch(values[chosen], limits), _everywhere(valid, channels))
     return png(pixels)
 
 
-def _blocks(values: NDArray[np.generic], scale: int) -> NDArray[np.generic]:
+def _everywhere(valid: Bools, channels: tuple[int, int, int]) -> Bools:
+    """(C, h, w) -> (h, w): valid in all the bands that are shown."""
+    return np.asarray(valid[list(channels)].all(axis=0))
+
+
+def _blocks(values: NDArray[Number], scale: int) -> NDArray[Number]:
     return values.repeat(scale, axis=1).repeat(scale, axis=2)
 
 

@@ -60,7 +60,8 @@ class Layer:
         if self.finer == 1:
             return chip.values, chip.valid
         blocks = (len(chip.values), window.height, self.finer, window.width, self.finer)
-        return chip.values.reshape(blocks).mean(axis=(2, 4)), chip.valid.reshape(blocks).all(axis=(2, 4))
+        valid: Bools = np.asarray(chip.valid.reshape(blocks).all(axis=(2, 4)))
+        return np.asarray(chip.values.reshape(blocks).mean(axis=(2, 4))), valid
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,8 @@ def _distance(figure: Figure, value: float) -> float:
 
 def _figures(title: str, figures: Mapping[str, Figure], caption: str, found: Evaluation) -> Table:
     images = tuple(found.figures)
-    rows, best = [], set()
+    rows: list[tuple[str, ...]] = []
+    best: set[tuple[int, int]] = set()
     for key, figure in figures.items():
         pooled = [found.figures[image].get(key) for image in images]
         if pooled[0] is None:

@@ -112,7 +112,8 @@ class ErrorMap:
     def rmse(self) -> NDArray[np.float64]:
         """Root mean squared error of each block; nan where nothing is valid."""
         mean = np.divide(self.squared, self.count, out=np.full(self.count.shape, np.nan), where=self.count > 0)
-        return np.sqrt(mean)
+        root: NDArray[np.float64] = np.sqrt(mean)
+        return root
 
 
 def _block_sums(values: NDArray[np.float64], block: int) -> NDArray[np.float64]:

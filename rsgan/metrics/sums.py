@@ -181,4 +181,5 @@ def _index(pair: NDArray[np.floating]) -> Floats:
     numbers = pair.astype(np.float64)
     total = numbers.sum(axis=0)
     index = np.divide(numbers[0] - numbers[1], total, out=np.zeros(total.shape), where=total != 0)
-    return np.clip(index, -1.0, 1.0)
+    clipped: Floats = np.clip(index, -1.0, 1.0)
+    return clipped

@@ -126,7 +126,8 @@ def _span(lines: Sequence[Line], *, log_y: bool) -> tuple[float, float]:
         return (0.1, 1.0)
     low, high = float(values.min()), float(values.max())
     if log_y:
-        return 10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high) + 1e-9)
+        first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
+        return 10.0**first, 10.0 ** max(last, first + 1)
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
