@@ -79,7 +79,8 @@ class ModelCard(BaseModel):
         name: name of the model.
         task: what it does.
         sensor: key of `catalogue.SENSORS`.
-        bands: band names in channel order.
+        bands: band names in channel order; empty for a model that takes any band, one at a time.
+        guide: names of the finer bands that guide the others, in channel order; empty without a guide.
         gsd_m: input ground sampling distance the model is for.
         scale: input gsd / output gsd.
         sharpness: default interpolation between the faithful (0) and the adversarial (1) generator.
@@ -104,6 +105,7 @@ class ModelCard(BaseModel):
     task: Literal["superres"]
     sensor: str
     bands: tuple[str, ...]
+    guide: tuple[str, ...] = ()
     gsd_m: float = Field(gt=0)
     scale: int = Field(ge=1, le=16)
     sharpness: float = Field(default=0.0, ge=0, le=1)
@@ -122,11 +124,17 @@ class ModelCard(BaseModel):
 
     @model_validator(mode="after")
     def _agrees(self) -> ModelCard:
-        refuse_unknown(self.sensor, self.bands)
-        stated, built = (len(self.bands), self.scale), (self.generator.bands, self.generator.scale)
+        refuse_unknown(self.sensor, (*self.bands, *self.guide))
+        stated = len(self.bands) or 1, len(self.guide), self.scale
+        built = self.generator.bands, self.generator.guides, self.generator.scale
         if stated != built:
             raise ValueError(
-                f"names {stated[0]} bands and scale {stated[1]}, but its generator is built for {built[0]} bands and "
-                f"scale {built[1]}"
+                f"names {stated[0]} bands, {stated[1]} guides and scale {stated[2]}, but its generator is built for "
+                f"{built[0]} bands, {built[1]} guides and scale {built[2]}"
             )
         return self
+
+    @property
+    def any_band(self) -> bool:
+        """Whether the model takes any band, one at a time."""
+        return not self.bands

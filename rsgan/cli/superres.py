@@ -11,7 +11,7 @@ from rsgan.cli.options import device_choice, friendly_errors, names, numbers, pr
 from rsgan.errors import RsganError
 
 if TYPE_CHECKING:
-    from rsgan.enhance.options import Options
+    from rsgan.enhance.options import Options, Reading
     from rsgan.enhance.scene_enhancer import Symmetries
 
 
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--model", help="Name of a model in the package, or a .safetensors file  [default: by bands, gsd and --scale]"
+)
+@click.option(
+    "--method",
+    type=click.Choice(["network", "linear"]),
+    default="network",
+    show_default=True,
+    help="linear: bring coarse bands to the finest pixels of the files by a law that the scene itself teaches, in "
+    "seconds; for any sensor, and for pan-sharpening.",
 )
 @click.option("--scale", type=int, help="Output pixels per input pixel: 2 or 4  [default: the model's]")
 @click.option(
@@ -71,6 +79,7 @@ if TYPE_CHECKING:
 @click.option(
     "--psf-sigma", type=float, help="Gaussian width of the point spread function, input pixels  [default: estimated]"
 )
+@click.option("--stack", is_flag=True, help="Write the finer bands that guide too: all bands on one grid.")
 @click.option("--preview", type=click.Path(path_type=Path), help="PNG with input, bicubic and enhanced side by side.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done: model, windows, memory, size, time.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
@@ -98,11 +107,10 @@ def command(
         from rsgan.enhance.superres import prepare
 
         job = prepare(
-            inputs, settings["out"], model=settings["model"], scale=settings["scale"], bands=settings["bands"],
-            reflectance_scale=settings["reflectance_scale"], gsd_m=settings["gsd"], nodata=settings["nodata"],
-            mask_clouds=settings["mask_clouds"], date=settings["date"], options=_options(settings),
+            inputs, settings["out"], model=settings["model"], method=settings["method"], scale=settings["scale"],
+            reading=_reading(settings), options=_options(settings),
         )  # fmt: skip
-        with job.scene:
+        with job:
             if preview is not None:
                 job.check(preview)
             talk((f"note: {note}" for note in job.notes), quiet=quiet)
@@ -119,11 +127,30 @@ def command(
                 talk([f"wrote {preview}"], quiet=quiet)
 
 
+def _reading(settings: dict[str, Any]) -> Reading:
+    from rsgan.enhance.options import Reading
+
+    keys = ("bands", "reflectance_scale", "nodata", "mask_clouds", "date")
+    return Reading(gsd_m=settings["gsd"], **{key: settings[key] for key in keys})
+
+
 def _options(settings: dict[str, Any]) -> Options:
     """Options from flags; values that no scene could make right are wrong use."""
     from rsgan.enhance.options import Options
 
-    keys = ("sharpness", "window", "batch", "device", "precision", "bbox", "crop", "noise", "psf_sigma", "overwrite")
+    keys = (
+        "sharpness",
+        "window",
+        "batch",
+        "device",
+        "precision",
+        "bbox",
+        "crop",
+        "noise",
+        "psf_sigma",
+        "stack",
+        "overwrite",
+    )
     try:
         return Options(
             consistency=settings["consistency"] == "on",

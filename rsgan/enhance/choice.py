@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from rsgan.card import ModelCard
-from rsgan.errors import BandError, ModelError
+from rsgan.catalogue import RGBN_SENSOR
+from rsgan.enhance.guiding import Guiding
+from rsgan.enhance.options import Reading
+from rsgan.errors import BandError, GridError, ModelError
 from rsgan.geo import Scene
 from rsgan.model import find_model, read_card, zoo_names
 
@@ -16,13 +19,15 @@ GSD_TOLERANCE = 0.3
 
 
 def candidates(scale: int | None) -> dict[Path, ModelCard]:
-    """Cards of the package's models for a scale (None: any), by file.
+    """Cards of the package's models that take a scene of certain bands, for a scale (None: any), by file.
+
+    Models that need finer bands beside the scene, or that take any band, are only used when they are asked for.
 
     Raises:
         ModelError: no model of that scale.
     """
     cards = {path: read_card(path) for path in map(find_model, zoo_names())}
-    cards = {path: card for path, card in cards.items() if card.task == "superres"}
+    cards = {path: card for path, card in cards.items() if card.task == "superres" and card.bands and not card.guide}
     fitting = {path: card for path, card in cards.items() if scale in (None, card.scale)}
     if not fitting:
         known = ", ".join(str(known) for known in sorted({card.scale for card in cards.values()}))
@@ -32,7 +37,7 @@ def candidates(scale: int | None) -> dict[Path, ModelCard]:
 
 def departs(scene: Scene, card: ModelCard) -> bool:
     """Whether the scene's gsd, where known, is not the one that the model was trained for."""
-    return any(abs(gsd / card.gsd_m - 1) > GSD_TOLERANCE for gsd in scene.gsd_m or ())
+    return not card.any_band and any(abs(gsd / card.gsd_m - 1) > GSD_TOLERANCE for gsd in scene.gsd_m or ())
 
 
 def choose_model(scene: Scene, cards: dict[Path, ModelCard], scale: int | None) -> tuple[Path, str]:
@@ -52,13 +57,40 @@ def metres(scene: Scene, scale: int = 1) -> str:
     return " x ".join(dict.fromkeys(both)) + " m"
 
 
-def open_scene(sources: Sequence[str | Path], card: ModelCard, how: dict[str, Any]) -> Scene:
-    """The scene with the bands of a card; `how` are further settings of `Scene.open`."""
-    return Scene.open(sources, wanted=card.bands, sensor_name=card.sensor, **how)
+def open_scene(sources: Sequence[str | Path], card: ModelCard, reading: Reading) -> Scene:
+    """The scene with the bands of a card: every band of the files for a card of any band."""
+    return reading.open(sources, card.bands or None, sensor_name=card.sensor)
+
+
+def open_guide(sources: Sequence[str | Path], card: ModelCard | None, scene: Scene, reading: Reading) -> Guiding:
+    """The finer bands that guide a scene: those of the card, or those with the finest pixels.
+
+    Raises:
+        BandError: the finest pixels are those of the scene itself.
+        GridError: they do not nest, or not as the card needs.
+    """
+    wanted, named = (None, RGBN_SENSOR) if card is None else (card.guide, card.sensor)
+    with ExitStack() as opening:
+        finer = reading.of_guide().open(sources, wanted, sensor_name=named, rank=0 if card is None else None)
+        opening.enter_context(finer)
+        guiding = Guiding.of(scene, finer)
+        if guiding.scale == 1:
+            raise BandError(
+                f"{scene.name}: bands {' '.join(scene.bands)} already have the finest pixels of the files, so nothing "
+                f"guides them. Give a raster with finer pixels of the same ground as well."
+            )
+        if card is not None and guiding.scale != card.scale:
+            raise GridError(
+                f"{scene.name}: a pixel of {scene.bands[0]} holds {guiding.scale} of {card.guide[0]} each way; "
+                f"{card.name} takes {card.scale}. Give the files at their native pixels, or use --method linear, which "
+                f"takes any whole number."
+            )
+        opening.pop_all()
+        return guiding
 
 
 def open_fitting(
-    sources: Sequence[str | Path], cards: dict[Path, ModelCard], how: dict[str, Any]
+    sources: Sequence[str | Path], cards: dict[Path, ModelCard], reading: Reading
 ) -> tuple[Scene, dict[Path, ModelCard]]:
     """The scene with the bands of the first models that fit it, and the cards of all models of these bands.
 
@@ -68,7 +100,7 @@ def open_fitting(
     refusals = []
     for first in {(card.bands, card.sensor): card for card in reversed(cards.values())}.values():
         try:
-            scene = open_scene(sources, first, how)
+            scene = open_scene(sources, first, reading)
         except BandError as error:
             refusals.append(error)
             continue

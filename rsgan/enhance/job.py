@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rsgan.card import ModelCard
+from rsgan.catalogue import SENSORS
 from rsgan.enhance.choice import departs, metres
+from rsgan.enhance.guiding import Guiding
 from rsgan.enhance.options import Options, chosen_part
 from rsgan.enhance.preview import check_preview, save_preview
 from rsgan.enhance.scene_enhancer import SceneEnhancer
 from rsgan.enhance.statistics import SceneStatistics, scene_statistics
-from rsgan.enhance.walk import Progress, walk
+from rsgan.enhance.walk import GuideView, Progress, walk
 from rsgan.errors import OutputError
+from rsgan.filters.linear_injection import injection_reach
 from rsgan.geo import FILL_REACH, Grid, RasterWriter, Scene, Window, WindowPlan, plan
 from rsgan.model import Model, choose_device
+
+T = TypeVar("T")
 
 TAGS_OF_THE_INPUT = (
     "AREA_OR_",
@@ -64,13 +73,54 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Method:
+    """What is done to a scene.
+
+    Attributes:
+        name: of the model, or of the method without one.
+        reason: why this one.
+        scale: output pixels per input pixel.
+        reach: input pixels that an output pixel can depend on, to each side.
+        model: open model; None for the linear method.
+    """
+
+    name: str
+    reason: str
+    scale: int
+    reach: int
+    model: Model | None = None
+
+    @classmethod
+    def of_model(cls, model: Model, reason: str) -> Method:
+        """A network."""
+        card = model.card
+        reach = model.receptive_field + (injection_reach(card.scale) if card.guide else 0)
+        return cls(card.name, reason, card.scale, reach, model)
+
+    @classmethod
+    def linear(cls, guiding: Guiding) -> Method:
+        """The linear injection of finer bands."""
+        return cls("linear injection", "--method", guiding.scale, injection_reach(guiding.scale))
+
+    @property
+    def card(self) -> ModelCard | None:
+        """The model's card."""
+        return None if self.model is None else self.model.card
+
+    @property
+    def halo(self) -> int:
+        """Input pixels of context that a window is read with: what is looked at, and what its filling looks at."""
+        return self.reach + FILL_REACH
+
+
+@dataclass(frozen=True)
 class Job:
-    """One scene, one model, one output, ready to run.
+    """One scene, one method, one output, ready to run; use it in a ``with`` statement, which closes the files.
 
     Attributes:
         scene: open scene.
-        model: open model.
-        reason: why this model.
+        guiding: open finer bands that guide; None without.
+        method: what is done.
         out: raster to write.
         options: how.
         part: what is enhanced, in the scene's pixels.
@@ -79,24 +129,56 @@ class Job:
     """
 
     scene: Scene
-    model: Model
-    reason: str
+    guiding: Guiding | None
+    method: Method
     out: Path
     options: Options
     part: Window
     windows: tuple[WindowPlan, ...]
     grid: Grid
 
+    def __enter__(self) -> Job:
+        """Give the job itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the files."""
+        self.scene.close()
+        if self.guiding is not None:
+            self.guiding.scene.close()
+
     @property
     def sharpness(self) -> float:
         """0 (faithful) .. 1 (adversarial): the one asked for, else the model's default."""
-        return self.model.card.sharpness if self.options.sharpness is None else self.options.sharpness
+        asked, card = self.options.sharpness, self.method.card
+        return asked if asked is not None else 0.0 if card is None else card.sharpness
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the output's bands."""
+        names = (*(self.guiding.scene.bands if self.guiding and self.options.stack else ()), *self.scene.bands)
+        return tuple(names[place] for place in self.order)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Which of (finer bands if they are written, then enhanced ones) each output band is: by wavelength."""
+        fine = self.guiding.scene.bands if self.guiding and self.options.stack else ()
+        names = (*fine, *self.scene.bands)
+        known = next((s for s in SENSORS.values() if all(s.find(name) for name in names)), None)
+        if not fine or known is None:
+            return tuple(range(len(names)))
+        places = {band.name: number for number, band in enumerate(known.bands)}
+        return tuple(sorted(range(len(names)), key=lambda i: places[known.band(names[i]).name]))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user must be told before the work."""
-        card, notes = self.model.card, list(self.scene.notes)
-        if departs(self.scene, card):
+        card, notes = self.method.card, list(self.scene.notes)
+        if self.guiding is not None:
+            notes += [note for note in self.guiding.scene.notes if note not in notes]
+        if card is not None and departs(self.scene, card):
             notes.append(
                 f"the scene has pixels of {metres(self.scene)}; {card.name} was trained for {card.gsd_m:g} m. "
                 "It runs, but its held-out figures do not speak for this scene."
@@ -105,19 +187,22 @@ class Job:
 
     def lines(self, *, verbose: bool = False) -> list[str]:
         """The plan in words; more of them on request."""
-        card, scene, options = self.model.card, self.scene, self.options
-        fine = "" if scene.gsd_m is None else f", {metres(scene)} -> {metres(scene, card.scale)}"
+        method, scene, options = self.method, self.scene, self.options
+        fine = "" if scene.gsd_m is None else f", {metres(scene)} -> {metres(scene, method.scale)}"
         numbers = " ".join(map(str, scene.band_choice.indexes))
+        dial = "" if method.model is None else f", sharpness {self.sharpness:g}"
         lines = [
-            f"model: {card.name}, sharpness {self.sharpness:g} ({self.reason})",
-            f"bands: {' '.join(card.bands)} = {numbers} of {scene.name}",
-            f"output: {self.out}, {self.grid.width} x {self.grid.height} x {len(card.bands)} {scene.dtype}{fine}",
+            f"{'method' if method.model is None else 'model'}: {method.name}{dial} ({method.reason})",
+            f"bands: {' '.join(scene.bands)} = {numbers} of {scene.name}",
+            f"output: {self.out}, {self.grid.width} x {self.grid.height} x {len(self.order)} {scene.dtype}{fine}",
         ]
+        if self.guiding is not None:
+            lines.insert(2, f"guided by: {' '.join(self.guiding.scene.bands)}, {metres(self.guiding.scene)}")
         if verbose:
             lines += [
                 f"why these bands: {scene.band_choice.reason}",
                 f"radiometry: {scene.radiometry.source}",
-                f"windows: {len(self.windows)} of {options.window} input pixels, halo {halo(self.model)}, "
+                f"windows: {len(self.windows)} of {options.window} input pixels, halo {method.halo}, "
                 f"batch {options.batch}",
                 f"device: {choose_device(options.device)}, {options.precision}",
             ]
@@ -125,12 +210,13 @@ class Job:
 
     def estimate_lines(self) -> list[str]:
         """Memory, size and time of the run; the time is measured on a small window."""
-        card, scale, options = self.model.card, self.model.card.scale, self.options
-        side = min(options.window, max(self.part.height, self.part.width)) + 2 * halo(self.model)
-        features = side**2 * max(4 * card.generator.channels, 12 * card.generator.bands * scale**2) * 4 * options.batch
+        method, scale, options, count = self.method, self.method.scale, self.options, len(self.order)
+        side = min(options.window, max(self.part.height, self.part.width)) + 2 * method.halo
+        channels = 0 if method.card is None else method.card.generator.channels
+        features = side**2 * max(4 * channels, 12 * count * scale**2) * 4 * options.batch
         band_rows = min(options.window, self.part.height) * scale * self.grid.width
-        row_band = 2 * band_rows * len(card.bands) * np.dtype(self.scene.dtype).itemsize
-        size = self.grid.width * self.grid.height * len(card.bands) * np.dtype(self.scene.dtype).itemsize
+        row_band = 2 * band_rows * count * np.dtype(self.scene.dtype).itemsize
+        size = self.grid.width * self.grid.height * count * np.dtype(self.scene.dtype).itemsize
         pixels = sum(w.read.width * w.read.height for w in self.windows)
         seconds = pixels * self._seconds_per_pixel()
         faster = f"; --symmetries 1 takes a {_PARTS[options.symmetries]} of it" if options.symmetries > 1 else ""
@@ -141,20 +227,27 @@ class Job:
         ]
 
     def _seconds_per_pixel(self, side: int = 128) -> float:
-        enhancer = self._enhancer(scene_statistics(self.scene, self.model.card, noise=0.0, sigma=0.4))
-        chip = np.zeros((1, len(self.model.card.bands), side, side), np.float32)
+        statistics = scene_statistics(self.scene, self.method.card, guiding=self.guiding, noise=0.0, sigma=0.4)
+        enhancer = self._enhancer(statistics)
+        chip = np.zeros((1, len(self.scene.bands), side, side), np.float32)
         inner, valid = (slice(0, side), slice(0, side)), np.ones(chip.shape, bool)
-        enhancer(chip, inner, valid)
+        guide = None
+        if self.guiding is not None:
+            fine = side * self.guiding.scale
+            guide = np.zeros((1, len(self.guiding.scene.bands), fine, fine), np.float32)
+        enhancer(chip, inner, valid, guide)
         started = time.perf_counter()
-        enhancer(chip, inner, valid)
+        enhancer(chip, inner, valid, guide)
         return (time.perf_counter() - started) / side**2
 
     def _enhancer(self, statistics: SceneStatistics) -> SceneEnhancer:
-        options = self.options
+        options, model = self.options, self.method.model
         return SceneEnhancer(
-            self.model.generator(options.sharpness),
+            None if model is None else model.generator(options.sharpness),
             statistics,
             choose_device(options.device),
+            self.method.scale,
+            self.method.reach,
             options.precision,
             options.consistency,
             options.symmetries,
@@ -168,7 +261,11 @@ class Job:
         """
         started = time.perf_counter()
         statistics = scene_statistics(
-            self.scene, self.model.card, noise=self.options.noise, sigma=self.options.psf_sigma
+            self.scene,
+            self.method.card,
+            guiding=self.guiding,
+            noise=self.options.noise,
+            sigma=self.options.psf_sigma,
         )
         enhancer = self._enhancer(statistics)
         with self._writer() as writer:
@@ -178,37 +275,50 @@ class Job:
                 writer,
                 windows=self.windows,
                 background=statistics.scaling.centre,
+                view=self._view(statistics),
                 batch=self.options.batch,
                 progress=progress,
             )
             writer.update_tags(**self._tags(enhancer))
         return Result(self.out, enhancer.residual_rms, statistics, time.perf_counter() - started)
 
+    def _view(self, statistics: SceneStatistics) -> GuideView | None:
+        if self.guiding is None or statistics.guide is None:
+            return None
+        return GuideView(self.guiding, statistics.guide.centre, self.order if self.options.stack else None)
+
     def _writer(self) -> RasterWriter:
         scene = self.scene
+        stacked = [self.guiding.scene] if self.guiding is not None and self.options.stack else []
+
+        def each(of: Callable[[Scene], Sequence[T]]) -> list[T]:
+            """A property of the bands, in the order of the output."""
+            values = [value for part in (*stacked, scene) for value in of(part)]
+            return [values[place] for place in self.order]
+
         return RasterWriter(
             self.out,
             grid=self.grid,
-            count=len(scene.bands),
+            count=len(self.order),
             dtype=scene.dtype,
             nodata=scene.output_nodata,
-            descriptions=[said or name for said, name in zip(scene.descriptions, scene.bands, strict=True)],
-            colorinterp=scene.colorinterp,
-            scales=scene.stated.scales,
-            offsets=scene.stated.offsets,
-            units=scene.stated.units,
+            descriptions=each(lambda s: [said or name for said, name in zip(s.descriptions, s.bands, strict=True)]),
+            colorinterp=each(lambda s: s.colorinterp) if not stacked else None,
+            scales=each(lambda s: s.stated.scales),
+            offsets=each(lambda s: s.stated.offsets),
+            units=each(lambda s: s.stated.units),
             tags={key: value for key, value in scene.tags.items() if not key.upper().startswith(TAGS_OF_THE_INPUT)},
             overwrite=self.options.overwrite,
             cog=self.options.cog,
         )
 
     def _tags(self, enhancer: SceneEnhancer) -> dict[str, str]:
-        card, options, statistics = self.model.card, self.options, enhancer.statistics
-        return {
-            "RSGAN_MODEL": card.name,
-            "RSGAN_MODEL_SHA256": self.model.sha256,
+        method, options, statistics = self.method, self.options, enhancer.statistics
+        file = {} if method.model is None else {"RSGAN_MODEL_SHA256": method.model.sha256}
+        return file | {
+            "RSGAN_MODEL": method.name,
             "RSGAN_VERSION": version("rsgan"),
-            "RSGAN_SCALE": str(card.scale),
+            "RSGAN_SCALE": str(method.scale),
             "RSGAN_SHARPNESS": f"{self.sharpness:g}",
             "RSGAN_SYMMETRIES": str(options.symmetries),
             "RSGAN_CONSISTENCY": "on" if options.consistency else "off",
@@ -216,7 +326,7 @@ class Job:
             "RSGAN_NOISE": _rounded(statistics.noise),
             "RSGAN_PSF_SIGMA": _rounded(statistics.sigma),
             "RSGAN_STATISTICS": statistics.source,
-            "RSGAN_NOTE": f"detail finer than the input pixels is synthesised by {card.name}, not observed",
+            "RSGAN_NOTE": f"detail finer than the input pixels is estimated by {method.name}, not observed",
         }
 
     def check(self, preview: Path | None = None) -> None:
@@ -228,10 +338,23 @@ class Job:
         self._writer()
         if preview is not None:
             check_preview(preview, overwrite=self.options.overwrite)
+        if self.options.stack:
+            self._check_stack()
         for source in self.scene.paths:
             for flag, target in (("--out", self.out), ("--preview", preview)):
                 if target is not None and target.exists() and Path(source).exists() and target.samefile(source):
                     raise OutputError(f"{flag} {target} is the input itself, which stays as it is. Give another name.")
+
+    def _check_stack(self) -> None:
+        if self.guiding is None:
+            raise OutputError(f"--stack: {self.method.name} takes no finer bands that could be stacked. Leave it out.")
+        mine, finer = self.scene.stated, self.guiding.scene.stated
+        if mine.dtype != finer.dtype or (mine.scales[0], mine.offsets[0]) != (finer.scales[0], finer.offsets[0]):
+            raise OutputError(
+                f"--stack: the bands are stored as {mine.dtype} with scale {mine.scales[0]:g} and offset "
+                f"{mine.offsets[0]:g}, the finer ones as {finer.dtype} with {finer.scales[0]:g} and "
+                f"{finer.offsets[0]:g}; one raster holds one kind. Leave --stack out."
+            )
 
     def preview(self, path: Path) -> None:
         """Input, bicubic and enhanced side by side, as PNG; needs the output that `run` writes.
@@ -239,16 +362,19 @@ class Job:
         Raises:
             OutputError: the PNG cannot be written; the raster stays.
         """
-        card = self.model.card
-        save_preview(path, self.scene, self.out, part=self.part, scale=card.scale, caption=card.name)
+        indexes = [self.bands.index(name) + 1 for name in self.scene.bands]
+        save_preview(
+            path,
+            self.scene,
+            self.out,
+            part=self.part,
+            scale=self.method.scale,
+            caption=self.method.name,
+            indexes=indexes,
+        )
 
 
-def halo(model: Model) -> int:
-    """Input pixels of context that a window is read with: what the network can see, and what its filling looks at."""
-    return model.receptive_field + FILL_REACH
-
-
-def plan_job(scene: Scene, model: Model, reason: str, out: Path, options: Options) -> Job:
+def plan_job(scene: Scene, guiding: Guiding | None, method: Method, out: Path, options: Options) -> Job:
     """Decide which windows of the scene are read and where the output's pixels lie; computes nothing.
 
     Raises:
@@ -256,12 +382,12 @@ def plan_job(scene: Scene, model: Model, reason: str, out: Path, options: Option
         OutputError: the output could not or should not be written.
     """
     part = chosen_part(scene, options)
-    windows = tuple(plan(scene.grid.shape, options.window, halo=halo(model), part=part))
-    grid = scene.grid.crop(part).refine(model.card.scale)
+    windows = tuple(plan(scene.grid.shape, options.window, halo=method.halo, part=part))
+    grid = scene.grid.crop(part).refine(method.scale)
     if not scene.grid.has_transform:
         # refining scales the identity too, and the output would claim a place that nobody stated
         grid = replace(grid, transform=scene.grid.transform)
-    job = Job(scene, model, reason, out, options, part, windows, grid)
+    job = Job(scene, guiding, method, out, options, part, windows, grid)
     job.check()
     return job
 

@@ -2,14 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from rsgan.catalogue import RGBN_SENSOR
 from rsgan.enhance.scene_enhancer import Precision, Symmetries
 from rsgan.errors import GridError, RsganError
 from rsgan.geo import Scene, Window
 from rsgan.model import Device
 
 SMALLEST_WINDOW = 64
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the files are read: what they do not say, or say wrongly.
+
+    Attributes:
+        bands: names or 1-based numbers of the bands to take, in the model's order.
+        reflectance_scale: stored number that means reflectance 1.
+        gsd_m: metres per pixel where the files do not say.
+        nodata: stored number that says "no data", where the files do not declare it.
+        mask_clouds: whether pixels of cloud, cirrus and cloud shadow become nodata, by the scene's own layer of clouds.
+        date: which date of a NetCDF file or Zarr group that has several, as in "2018-05-07".
+    """
+
+    bands: tuple[str, ...] | None = None
+    reflectance_scale: float | None = None
+    gsd_m: float | None = None
+    nodata: float | None = None
+    mask_clouds: bool = False
+    date: str | None = None
+
+    def open(
+        self,
+        sources: Sequence[str | Path],
+        wanted: tuple[str, ...] | None,
+        *,
+        sensor_name: str = RGBN_SENSOR,
+        rank: int | None = None,
+    ) -> Scene:
+        """The scene with the wanted bands; see `Scene.open`.
+
+        Raises:
+            RsganError: one of its children says what is wrong with a file.
+        """
+        return Scene.open(sources, wanted=wanted, rank=rank, sensor_name=sensor_name, **vars(self))
+
+    def of_guide(self) -> Reading:
+        """The same for the bands that guide, which are chosen by their names or their pixels, never by hand."""
+        return replace(self, bands=None, gsd_m=None)
 
 
 @dataclass(frozen=True)
@@ -28,6 +71,8 @@ class Options:
         symmetries: turned and mirrored passes that are averaged: 1, 2, 4 or 8; better, and as many times slower.
         noise: noise standard deviation in reflectance; None estimates it.
         psf_sigma: Gaussian width of the point spread function in input pixels; None estimates it.
+        stack: whether the finer bands that guide are written beside the enhanced ones, all on one grid.
+        adapt: whether a guided network is first fitted to the scene itself, one scale up.
         overwrite: whether an existing output is replaced.
         cog: whether the output is a cloud-optimised GeoTIFF.
     """
@@ -43,6 +88,8 @@ class Options:
     symmetries: Symmetries = 4
     noise: float | None = None
     psf_sigma: float | None = None
+    stack: bool = False
+    adapt: bool = False
     overwrite: bool = False
     cog: bool = True
 

@@ -37,7 +37,9 @@ def check_preview(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"--preview {path}: folder {path.absolute().parent} does not exist. Create it first.")
 
 
-def save_preview(path: Path, scene: Scene, enhanced: Path, *, part: Window, scale: int, caption: str) -> None:
+def save_preview(
+    path: Path, scene: Scene, enhanced: Path, *, part: Window, scale: int, caption: str, indexes: list[int]
+) -> None:
     """Show the middle of the part that was enhanced, or another place where the middle is mostly nodata.
 
     Args:
@@ -47,6 +49,7 @@ def save_preview(path: Path, scene: Scene, enhanced: Path, *, part: Window, scal
         part: window of the scene that was enhanced.
         scale: output pixels per input pixel.
         caption: of the enhanced panel.
+        indexes: 1-based numbers of the scene's bands in the enhanced raster.
 
     Raises:
         OutputError: the file cannot be written.
@@ -57,7 +60,7 @@ def save_preview(path: Path, scene: Scene, enhanced: Path, *, part: Window, scal
     seen = fill(chip, background)
     inside = Window(window.col_off - part.col_off, window.row_off - part.row_off, window.width, window.height)
     with open_raster(str(enhanced)) as dataset:
-        dn = dataset.read(window=scale_window(inside, scale))
+        dn = dataset.read(indexes, window=scale_window(inside, scale))
     channels = _rgb(scene)
     valid = np.all(chip.valid[list(channels)], axis=0).repeat(scale, axis=0).repeat(scale, axis=1)
     pictures = {

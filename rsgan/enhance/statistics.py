@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rsgan.card import ModelCard
-from rsgan.catalogue import psf_sigma, sensor
+from rsgan.catalogue import SENSORS, psf_sigma, sensor
+from rsgan.enhance.guiding import Guiding, fit_injection
 from rsgan.errors import InputError
+from rsgan.filters.linear_injection import LinearInjection
 from rsgan.geo import Chip, Scene, Window, fill
+from rsgan.sensors.optical import MAX_SIGMA
 from rsgan.sensors.statistics import SMALLEST_PROBE, SPREAD_FLOOR, BandScaling, Probe, band_scaling, probe_features
 
 SAMPLE_SIDE = 256
@@ -35,12 +38,16 @@ class SceneStatistics:
         noise: (C,) standard deviation of the noise, reflectance.
         sigma: (C,) Gaussian width of the point spread function, input pixels.
         source: where noise and sigma come from, in words.
+        guide: centre and spread of the bands that guide; None without a guide.
+        injection: linear law that brings the guide's detail into the bands; None without a guide.
     """
 
     scaling: BandScaling
     noise: Floats
     sigma: Floats
     source: str
+    guide: BandScaling | None = None
+    injection: LinearInjection | None = None
 
 
 def _spread_out(count: int) -> list[int]:
@@ -48,16 +55,20 @@ def _spread_out(count: int) -> list[int]:
     return [int(i) for i in np.argsort((np.arange(count) * 0.6180339887498949) % 1.0)]
 
 
-def _samples(scene: Scene) -> Iterator[Chip]:
+Sample = tuple[Window, Chip]
+
+
+def _samples(scene: Scene) -> Iterator[Sample]:
     """Windows with data, in a fixed order that covers the scene early."""
     spans = [_places(length) for length in scene.grid.shape]
     corners = [(row, column) for row in spans[0] for column in spans[1]]
     for index in _spread_out(len(corners)):
         row, column = corners[index]
         height, width = (min(SAMPLE_SIDE, n - first) for n, first in zip(scene.grid.shape, (row, column), strict=True))
-        chip = scene.read(Window(column, row, width, height))
+        window = Window(column, row, width, height)
+        chip = scene.read(window)
         if chip.valid.any():
-            yield chip
+            yield window, chip
 
 
 def _places(length: int) -> list[int]:
@@ -66,11 +77,16 @@ def _places(length: int) -> list[int]:
     return [steps * place // min(steps, MOST_PLACES) * SAMPLE_SIDE for place in range(min(steps, MOST_PLACES))]
 
 
-def _representative(scene: Scene) -> list[Chip]:
-    full: list[Chip] = []
-    thin: list[Chip] = []
-    for chip in _samples(scene):
-        (full if chip.valid.mean() >= LEAST_VALID else thin).append(chip)
+def representative(scene: Scene) -> list[Sample]:
+    """Windows spread over a scene that hold enough data, at most `SAMPLES`, and what was read there.
+
+    Raises:
+        InputError: every pixel is nodata.
+    """
+    full: list[Sample] = []
+    thin: list[Sample] = []
+    for sample in _samples(scene):
+        (full if sample[1].valid.mean() >= LEAST_VALID else thin).append(sample)
         if len(full) == SAMPLES:
             break
     if not full and not thin:
@@ -96,70 +112,125 @@ def _pooled(scalings: list[BandScaling], pixels: NDArray[np.int64]) -> BandScali
     )
 
 
-def catalogue_sigma(card: ModelCard) -> Floats:
-    """Point spread functions of the card's bands from the catalogue's MTF, input pixels."""
-    instrument = sensor(card.sensor)
-    values = [instrument.band(name).mtf_nyquist for name in card.bands]
-    return np.array([psf_sigma(mtf) if mtf is not None else float(np.mean(card.sigma)) for mtf in values])
+UNKNOWN_MTF = 0.30
+"""System MTF at Nyquist of bands that no catalogue names, a usual one."""
 
 
-def _probe(card: ModelCard) -> Probe | None:
-    if card.probe is None:
+def catalogue_sigma(sensor_name: str | None, bands: tuple[str, ...]) -> Floats:
+    """Point spread functions of bands from the catalogue's MTF, pixels of their own.
+
+    Args:
+        sensor_name: whose bands these are; None for bands that no catalogue names.
+        bands: their names.
+    """
+    found = [None if sensor_name is None else sensor(sensor_name).find(name) for name in bands]
+    return np.array([psf_sigma(UNKNOWN_MTF if b is None or b.mtf_nyquist is None else b.mtf_nyquist) for b in found])
+
+
+def _guided_sigma(sensor_name: str | None, bands: tuple[str, ...], guide: tuple[str, ...], scale: int) -> Floats:
+    """What blurs the bands beyond what already blurs the finer ones that guide them: variances subtract."""
+    own, finer = catalogue_sigma(sensor_name, bands), catalogue_sigma(sensor_name, guide).mean() / scale
+    sigma: Floats = np.sqrt(np.maximum(own**2 - finer**2, 0.0))
+    return sigma
+
+
+def _probe(card: ModelCard | None) -> Probe | None:
+    if card is None or card.probe is None:
         return None
     return Probe(*(np.array(values) for values in card.probe.model_dump().values()))
 
 
 def _estimate(
-    probe: Probe, filled: list[Floats], chips: list[Chip], scalings: list[BandScaling]
+    probe: Probe, filled: list[Floats], chips: list[Chip], scalings: list[BandScaling], *, any_band: bool
 ) -> tuple[Floats, Floats] | None:
-    """Median over windows of noise (C,) and sigma (C,), or None where no window is large enough."""
+    """Median over windows of noise (C,) and sigma (C,), or None where no window is large enough.
+
+    Bands of one sensor share a point spread function; bands of any kind are looked at one by one.
+    """
     noises, sigmas = [], []
     for values, chip, scaling in zip(filled, chips, scalings, strict=True):
         valid = np.all(chip.valid, axis=0)
         if min(valid.shape) < SMALLEST_PROBE or valid.sum() < SMALLEST_PROBE**2:
             continue
-        ratio, sigma = probe.estimate(probe_features(values, valid, scaling.spread))
-        noises.append(ratio * scaling.spread)
-        sigmas.append(np.full(len(values), sigma.mean()))
+        groups = [slice(b, b + 1) for b in range(len(values))] if any_band else [slice(None)]
+        told = [probe.estimate(probe_features(values[g], valid, scaling.spread[g])) for g in groups]
+        noises.append(np.concatenate([ratio for ratio, _ in told]) * scaling.spread)
+        own = np.concatenate([sigma for _, sigma in told])
+        sigmas.append(own if any_band else np.full(len(values), own.mean()))
     if not noises:
         return None
     return np.median(noises, axis=0), np.median(sigmas, axis=0)
 
 
 def scene_statistics(
-    scene: Scene, card: ModelCard, *, noise: float | None = None, sigma: float | None = None
+    scene: Scene,
+    card: ModelCard | None,
+    *,
+    guiding: Guiding | None = None,
+    noise: float | None = None,
+    sigma: float | None = None,
 ) -> SceneStatistics:
     """Look at the scene once.
 
     Args:
         scene: open scene with the card's bands.
-        card: of the model that will run.
+        card: of the model that will run; None for the linear method.
+        guiding: finer bands that guide.
         noise: reflectance; None estimates it.
         sigma: Gaussian width of the point spread function in input pixels; None estimates it.
 
     Raises:
         InputError: every pixel is nodata.
     """
-    chips = _representative(scene)
+    samples = representative(scene)
+    chips = [chip for _, chip in samples]
     background = _median(chips)
     filled = [fill(chip, background).astype(np.float64) for chip in chips]
     scalings = [band_scaling(values, chip.valid) for values, chip in zip(filled, chips, strict=True)]
     scaling = _pooled(scalings, np.stack([chip.valid.sum((1, 2)) for chip in chips]))
-    probe = _probe(card)
-    estimated = None if probe is None else _estimate(probe, filled, chips, scalings)
-    if estimated is None:
-        noises, sigmas, source = (
-            np.zeros(len(card.bands)),
-            catalogue_sigma(card),
-            f"not estimated: no noise, sigma of {card.sensor}",
-        )
-    else:
-        (noises, sigmas), source = estimated, "estimated from the scene"
-    low, high = card.sigma
-    sigmas = np.clip(sigmas, low, high)
-    if noise is not None:
-        noises = np.full(len(card.bands), noise)
-    if sigma is not None:
-        sigmas = np.full(len(card.bands), sigma)
+    noises, sigmas, source = _noise_and_sigma(scene, card, guiding, filled, chips, scalings)
+    count = len(scene.bands)
+    noises = noises if noise is None else np.full(count, noise)
+    sigmas = sigmas if sigma is None else np.full(count, sigma)
     given = [flag for flag, value in (("--noise", noise), ("--psf-sigma", sigma)) if value is not None]
-    return SceneStatistics(scaling, noises, sigmas, ", ".join([source, *given]))
+    statistics = SceneStatistics(scaling, noises, sigmas, ", ".join([source, *given]))
+    return statistics if guiding is None else _with_guide(statistics, guiding, samples, background)
+
+
+def _noise_and_sigma(
+    scene: Scene,
+    card: ModelCard | None,
+    guiding: Guiding | None,
+    filled: list[Floats],
+    chips: list[Chip],
+    scalings: list[BandScaling],
+) -> tuple[Floats, Floats, str]:
+    probe = _probe(card)
+    any_band = card is not None and card.any_band
+    estimated = None if probe is None else _estimate(probe, filled, chips, scalings, any_band=any_band)
+    limits = (0.0, MAX_SIGMA) if card is None else card.sigma
+    if estimated is not None:
+        return estimated[0], np.clip(estimated[1], *limits), "estimated from the scene"
+    named = card.sensor if card is not None else next((n for n in SENSORS if _all_in(n, scene.bands)), None)
+    if guiding is None:
+        sigmas = catalogue_sigma(named, scene.bands)
+    else:
+        sigmas = _guided_sigma(named, scene.bands, guiding.scene.bands, guiding.scale)
+    said = f"sigma of {named}" if named else f"sigma of a usual sensor (MTF {UNKNOWN_MTF:g} at Nyquist)"
+    return np.zeros(len(scene.bands)), np.clip(sigmas, *limits), f"not estimated: no noise, {said}"
+
+
+def _all_in(sensor_name: str, bands: tuple[str, ...]) -> bool:
+    return all(sensor(sensor_name).find(name) is not None for name in bands)
+
+
+def _with_guide(
+    statistics: SceneStatistics, guiding: Guiding, samples: list[Sample], background: Floats
+) -> SceneStatistics:
+    fine = [guiding.read(window) for window, _ in samples]
+    guide_background = _median(fine)
+    filled = [fill(chip, guide_background).astype(np.float64) for chip in fine]
+    scalings = [band_scaling(values, chip.valid) for values, chip in zip(filled, fine, strict=True)]
+    scaling = _pooled(scalings, np.stack([chip.valid.sum((1, 2)) for chip in fine]))
+    law = fit_injection(guiding, samples, statistics.sigma, background, guide_background)
+    return replace(statistics, guide=scaling, injection=law)

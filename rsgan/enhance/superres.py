@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from rsgan.enhance.choice import candidates, choose_model, open_fitting, open_scene
-from rsgan.enhance.job import Job, plan_job
-from rsgan.enhance.options import Options
+from rsgan.enhance.arrays import is_array, superres_array
+from rsgan.enhance.choice import candidates, choose_model, open_fitting, open_guide, open_scene
+from rsgan.enhance.guiding import Guiding
+from rsgan.enhance.job import Job, Method, plan_job
+from rsgan.enhance.options import Options, Reading
 from rsgan.enhance.walk import Progress
 from rsgan.errors import InputError, ModelError, RsganWarning
+from rsgan.geo import Scene
 from rsgan.model import choose_device, find_model, open_model, read_card
+
+Way = Literal["network", "linear"]
+"""`network` runs a model; `linear` injects the detail of finer bands by a law that the scene itself teaches."""
 
 
 def default_output(first: Path, scale: int) -> Path:
@@ -25,64 +33,96 @@ def prepare(
     out: str | Path | None = None,
     *,
     model: str | Path | None = None,
+    method: Way = "network",
     scale: int | None = None,
-    bands: tuple[str, ...] | None = None,
-    reflectance_scale: float | None = None,
-    gsd_m: float | None = None,
-    nodata: float | None = None,
-    mask_clouds: bool = False,
-    date: str | None = None,
+    reading: Reading | None = None,
     options: Options | None = None,
 ) -> Job:
     """Open the scene and the model, check that they fit and that the output can be written; computes nothing.
 
     Args:
-        sources: one raster of several bands, several single-band rasters on one grid, or a product (Sentinel-2 .SAFE
-            folder or zip, Landsat Collection 2 folder or tar).
+        sources: one raster of several bands, or several rasters; bands that are taken together share one grid.
         out: raster to write; None puts `<stem>_x<scale>.tif` beside the first source.
         model: zoo name or path of a model; None chooses one.
+        method: a network, or the linear injection of finer bands.
         scale: output pixels per input pixel; None takes the model's.
-        bands: names or 1-based numbers of the bands to take, in the model's order.
-        reflectance_scale: stored number that means reflectance 1.
-        gsd_m: metres per pixel where the files do not say.
-        nodata: stored number that says "no data", where the file does not declare it.
-        mask_clouds: whether pixels of cloud, cirrus and cloud shadow become nodata, by the scene's own layer of clouds.
-        date: which date of a NetCDF file or Zarr group that has several, as in "2018-05-07".
+        reading: how the files are read.
         options: how to enhance.
 
     Raises:
         RsganError: one of its children says which file or flag is wrong, and the way out.
     """
-    options = options or Options()
+    options, reading = options or Options(), reading or Reading()
     choose_device(options.device)
     _refuse_twice(sources)
-    how = {
-        "bands": bands,
-        "reflectance_scale": reflectance_scale,
-        "gsd_m": gsd_m,
-        "nodata": nodata,
-        "mask_clouds": mask_clouds,
-        "date": date,
-    }
+    with ExitStack() as opening:
+        plan = _linear if method == "linear" else _network
+        scene, guiding, way = plan(sources, model, scale, reading, options, opening)
+        source = Path(sources[0] if len(sources) == 1 else scene.files[0])
+        target = Path(out) if out is not None else default_output(source, way.scale)
+        job = plan_job(scene, guiding, way, target, options)
+        opening.pop_all()
+        return job
+
+
+Planned = tuple[Scene, Guiding | None, Method]
+
+
+def _network(
+    sources: Sequence[str | Path],
+    model: str | Path | None,
+    scale: int | None,
+    reading: Reading,
+    options: Options,
+    opening: ExitStack,
+) -> Planned:
+    """Scene, guide and method for a model: the one asked for, or the one that fits."""
     if model is None:
-        scene, cards = open_fitting(sources, candidates(scale), how)
+        scene, cards = open_fitting(sources, candidates(scale), reading)
+        opening.enter_context(scene)
+        path, reason = choose_model(scene, cards, scale)
     else:
-        path = find_model(model)
+        path, reason = find_model(model), "--model"
         card = read_card(path)
         if scale not in (None, card.scale):
             raise ModelError(
                 f"--scale {scale}: model {card.name} has scale {card.scale}. Leave --scale out or choose another model."
             )
-        scene, cards = open_scene(sources, card, how), {path: card}
-    try:
-        path, reason = choose_model(scene, cards, scale) if model is None else (path, "--model")
-        opened = open_model(path)
-        opened.generator(options.sharpness)
-        target = Path(out) if out is not None else default_output(Path(sources[0]), opened.card.scale)
-        return plan_job(scene, opened, reason, target, options)
-    except BaseException:
-        scene.close()
-        raise
+        scene = opening.enter_context(open_scene(sources, card, reading))
+    opened = open_model(path)
+    opened.generator(options.sharpness)
+    guiding = None
+    if opened.card.guide:
+        guiding = open_guide(sources, opened.card, scene, reading)
+        opening.enter_context(guiding.scene)
+    return scene, guiding, Method.of_model(opened, reason)
+
+
+def _linear(
+    sources: Sequence[str | Path],
+    model: str | Path | None,
+    scale: int | None,
+    reading: Reading,
+    options: Options,  # as for `_network`
+    opening: ExitStack,
+) -> Planned:
+    """Scene and guide for the linear method: the bands of a model's card, else the coarser and the finest ones."""
+    card = None if model is None else read_card(find_model(model))
+    if card is not None and not card.guide:
+        raise ModelError(f"--method linear: model {card.name} has no finer bands that guide. Leave --model out.")
+    if card is not None:
+        scene = open_scene(sources, card, reading)
+    else:
+        scene = reading.open(sources, None, rank=None if reading.bands else 1)
+    opening.enter_context(scene)
+    guiding = open_guide(sources, card, scene, reading)
+    opening.enter_context(guiding.scene)
+    if scale not in (None, guiding.scale):
+        raise ModelError(
+            f"--scale {scale}: the finer bands have {guiding.scale} pixels per coarse pixel, which is the scale of "
+            "--method linear. Leave --scale out."
+        )
+    return scene, guiding, Method.linear(guiding)
 
 
 def _refuse_twice(sources: Sequence[str | Path]) -> None:
@@ -91,62 +131,56 @@ def _refuse_twice(sources: Sequence[str | Path]) -> None:
             raise InputError(f"{source} is given twice. Give each file once.")
 
 
+READING = frozenset(field.name for field in fields(Reading))
+
+
 def superres(
-    source: str | Path | Sequence[str | Path],
+    source: Any,  # noqa: ANN401 - paths, or arrays that are not imported for paths
     out: str | Path | None = None,
     *,
     model: str | Path | None = None,
+    method: Way = "network",
     scale: int | None = None,
-    bands: tuple[str, ...] | None = None,
-    reflectance_scale: float | None = None,
-    gsd_m: float | None = None,
-    nodata: float | None = None,
-    mask_clouds: bool = False,
-    date: str | None = None,
     preview: str | Path | None = None,
     progress: Progress | None = None,
-    **options: Any,  # noqa: ANN401 - the fields of Options, checked by it
-) -> Path:
+    **settings: Any,  # noqa: ANN401 - the fields of Reading and Options, checked by them
+) -> Any:  # noqa: ANN401 - a path for paths, an array for an array
     """Sharpen a multispectral raster; the Python twin of `rsgan superres`.
 
     Args:
         source: one raster of several bands, a product (Sentinel-2 .SAFE folder or zip, Landsat Collection 2 folder or
-            tar), or a list of single-band rasters on one grid.
-        out: GeoTIFF to write; None puts `<stem>_x<scale>.tif` beside the source.
-        model: zoo name or path of a model; None chooses by scale.
+            tar), a NetCDF file or Zarr group, a list of rasters, or an xarray DataArray or Dataset.
+        out: GeoTIFF to write; None puts `<stem>_x<scale>.tif` beside the source (and keeps none of an array).
+        model: zoo name or path of a model; None chooses by bands, pixels and scale.
+        method: "network" runs a model; "linear" injects the detail of finer bands by a law that the scene teaches.
         scale: output pixels per input pixel.
-        bands: names or 1-based numbers of the bands to take, in the model's order.
-        reflectance_scale: stored number that means reflectance 1.
-        gsd_m: metres per pixel where the file does not say.
-        nodata: stored number that says "no data", where the file does not declare it.
-        mask_clouds: whether pixels of cloud, cirrus and cloud shadow become nodata, by the scene's own layer of clouds.
-        date: which date of a NetCDF file or Zarr group that has several, as in "2018-05-07".
         preview: PNG with input, bicubic and enhanced side by side.
         progress: called with (windows done, windows in all).
-        options: fields of `Options`: sharpness, window, batch, device, precision, bbox, crop, consistency, symmetries,
-            noise, psf_sigma, overwrite, cog.
+        settings: fields of `Reading` (bands, reflectance_scale, gsd_m, nodata, mask_clouds, date) and of `Options`
+            (sharpness, window, batch, device, precision, bbox, crop, consistency, symmetries, noise, psf_sigma, stack,
+            adapt, overwrite, cog).
 
     Returns:
-        Path of the raster that was written.
+        Path of the raster that was written; for an array, an array of the same kind.
 
     Raises:
         RsganError: one of its children says which file or setting is wrong, and the way out.
     """
+    if is_array(source):
+        return superres_array(
+            source, out, model=model, method=method, scale=scale, preview=preview, progress=progress, **settings
+        )
     sources = [source] if isinstance(source, str | Path) else list(source)
     job = prepare(
         sources,
         out,
         model=model,
+        method=method,
         scale=scale,
-        bands=bands,
-        reflectance_scale=reflectance_scale,
-        gsd_m=gsd_m,
-        nodata=nodata,
-        mask_clouds=mask_clouds,
-        date=date,
-        options=Options(**options),
+        reading=Reading(**{key: value for key, value in settings.items() if key in READING}),
+        options=Options(**{key: value for key, value in settings.items() if key not in READING}),
     )
-    with job.scene:
+    with job:
         if preview is not None:
             job.check(Path(preview))
         for note in job.notes:

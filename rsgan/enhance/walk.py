@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rsgan.enhance.guiding import Guiding
 from rsgan.geo import Canvas, RasterWriter, Scene, Window, WindowPlan, fill, scale_window
 
 Floats = NDArray[np.float32]
@@ -30,28 +31,62 @@ class Enhancer(Protocol):
     @property
     def halo(self) -> int: ...  # noqa: D102
 
-    def __call__(self, observed: Floats, inner: tuple[slice, slice], valid: NDArray[np.bool_]) -> Floats:
-        """Enhance (N, C, h, w) reflectance; `inner` and `valid` say which input pixels count for its own figures."""
+    def __call__(
+        self, observed: Floats, inner: tuple[slice, slice], valid: NDArray[np.bool_], guide: Floats | None = None
+    ) -> Floats:
+        """Enhance (N, C, h, w) reflectance, guided by (N, G, scale h, scale w) if there is a guide.
+
+        `inner` and `valid` say which input pixels count for its own figures.
+        """
         ...
 
 
 @dataclass(frozen=True)
+class GuideView:
+    """Finer bands as the walk reads them.
+
+    Attributes:
+        guiding: where they are.
+        background: (G,) reflectance for pixels far from every valid one.
+        order: which of (finer bands, then enhanced ones) each output band is; None writes the enhanced ones only.
+    """
+
+    guiding: Guiding
+    background: NDArray[np.floating]
+    order: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Step:
-    """One window, read and filled: `values` (C, h, w) with halo, `inner` where the kept pixels lie in it."""
+    """One window, read and filled: `values` (C, h, w) with halo, `inner` where the kept pixels lie in it.
+
+    `guide` holds the finer bands over the same ground, (G, scale h, scale w).
+    """
 
     window: WindowPlan
     values: Floats
     valid: NDArray[np.bool_]
     inner: tuple[slice, slice]
+    guide: Floats | None = None
 
 
-def _read(scene: Scene, window: WindowPlan, background: NDArray[np.floating], halo: int) -> Step:
+def _read(
+    scene: Scene, window: WindowPlan, background: NDArray[np.floating], halo: int, view: GuideView | None
+) -> Step:
     """Read a window, fill its holes, then let go of the pixels that only the filling needed."""
     chip = scene.read(window.read)
     values = fill(chip, background)
     rows, row_inner = _trim(window.inner[0], values.shape[1], halo)
     columns, column_inner = _trim(window.inner[1], values.shape[2], halo)
-    return Step(window, values[:, rows, columns], chip.valid[:, rows, columns], (row_inner, column_inner))
+    guide = None
+    if view is not None:
+        fine = fill(view.guiding.read(window.read), view.background)
+        guide = fine[:, _zoomed(rows, view.guiding.scale), _zoomed(columns, view.guiding.scale)]
+    return Step(window, values[:, rows, columns], chip.valid[:, rows, columns], (row_inner, column_inner), guide)
+
+
+def _zoomed(pixels: slice, scale: int) -> slice:
+    return slice(pixels.start * scale, pixels.stop * scale)
 
 
 def _trim(inner: slice, size: int, halo: int) -> tuple[slice, slice]:
@@ -89,6 +124,7 @@ def walk(
     *,
     windows: Sequence[WindowPlan],
     background: NDArray[np.floating],
+    view: GuideView | None = None,
     batch: int = 1,
     progress: Progress | None = None,
 ) -> None:
@@ -100,26 +136,41 @@ def walk(
         writer: open writer whose grid is that of the windows, `enhancer.scale` times finer.
         windows: plan with at least `enhancer.halo` + `FILL_REACH` pixels of halo, origins relative to the scene.
         background: (C,) reflectance for pixels far from every valid one.
+        view: finer bands that guide; None without.
         batch: windows per call of the enhancer.
         progress: called after each batch.
     """
     origin = windows[0].keep
-    steps = (_read(scene, window, background, enhancer.halo) for window in windows)
+    steps = (_read(scene, window, background, enhancer.halo, view) for window in windows)
     done = 0
     with Canvas(writer) as canvas:
         for group in _grouped(steps, batch):
             inner = group[0].inner
             valid = np.stack([step.valid for step in group])
-            enhanced = enhancer(np.stack([step.values for step in group]), inner, valid)
-            rows, columns = (slice(s.start * enhancer.scale, s.stop * enhancer.scale) for s in inner)
+            guides = [step.guide for step in group if step.guide is not None]
+            seen = np.stack([step.values for step in group])
+            enhanced = enhancer(seen, inner, valid, np.stack(guides)) if guides else enhancer(seen, inner, valid)
+            rows, columns = (_zoomed(s, enhancer.scale) for s in inner)
             for step, chip in zip(group, enhanced[:, :, rows, columns], strict=True):
                 kept = step.valid[:, inner[0], inner[1]]
                 dn = restore(chip, kept, scene, scene.output_nodata, enhancer.scale)
+                if view is not None and view.order is not None:
+                    dn = _stacked(dn, view, step.window.keep, scene.output_nodata)
                 place = _relative(step.window, origin)
                 canvas.add(dn, scale_window(place, enhancer.scale))
             done += len(group)
             if progress is not None:
                 progress(done, len(windows))
+
+
+def _stacked(dn: NDArray[Any], view: GuideView, keep: Window, nodata: float | None) -> NDArray[Any]:
+    """Enhanced bands and the finer ones, the latter as they are stored, but for the nodata that the output declares."""
+    fine, place = view.guiding.scene, view.guiding.place(keep)
+    stored = fine.read_dn(place)
+    if nodata is not None and fine.output_nodata is not None:
+        stored[~fine.read(place).valid] = np.array(nodata).astype(stored.dtype)
+    joined: NDArray[Any] = np.concatenate([stored, dn])[list(view.order or ())]
+    return joined
 
 
 def _relative(window: WindowPlan, origin: Window) -> Window:

@@ -175,6 +175,11 @@ class Scene:
         return _label(self.paths)
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The files of the bands that are taken."""
+        return tuple(dict.fromkeys(band.path for band in self._chosen))
+
+    @property
     def dtype(self) -> str:
         """Numpy name of the stored type."""
         return self.stated.dtype

@@ -105,6 +105,8 @@ class Jitter:
         noise: lowest and highest noise standard deviation in reflectance, log-uniform.
         noise_free: share of chips without noise.
         misregistration: largest shift of one band against the others, output pixels.
+        sigma_error: standard deviation of what the network is told of the width, against the truth, input pixels.
+        noise_error: standard deviation of the logarithm of what it is told of the noise, against the truth.
     """
 
     sigma: tuple[float, float] = (0.30, 0.50)
@@ -112,11 +114,13 @@ class Jitter:
     noise: tuple[float, float] = (0.0002, 0.003)
     noise_free: float = 0.5
     misregistration: float = 0.0
+    sigma_error: float = 0.0
+    noise_error: float = 0.0
 
 
 @dataclass(frozen=True)
 class Observation:
-    """A simulated observation and the sensor that made it: observed (N, C, h, w), sigma (N, C), noise (N, C)."""
+    """A simulated observation and what is known of its sensor: observed (N, C, h, w), sigma (N, C), noise (N, C)."""
 
     observed: Tensor
     sigma: Tensor
@@ -161,4 +165,8 @@ def observe(reference: Tensor, scale: int, jitter: Jitter, rng: torch.Generator,
     observed = observed + noise.to(observed)[..., None, None] * torch.randn(observed.shape, generator=rng).to(observed)
     if quantum > 0:
         observed = torch.round(observed / quantum) * quantum
+    if jitter.sigma_error > 0:
+        sigma = (sigma + jitter.sigma_error * torch.randn(n, 1, generator=rng)).clamp(*jitter.sigma)
+    if jitter.noise_error > 0:
+        noise = noise * torch.exp(jitter.noise_error * torch.randn(n, 1, generator=rng))
     return Observation(observed, sigma.to(reference), noise.to(reference))

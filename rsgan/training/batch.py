@@ -19,6 +19,9 @@ class Pairs:
         noise: (N, C) reflectance.
         centre: (N, C) reflectance.
         spread: (N, C) reflectance.
+        guide: (N, G, scale h, scale w) finer bands in network units of their own; None without a guide.
+        estimate: (N, C, scale h, scale w) linear injection of the guide, reflectance; None without a guide.
+        known: (N, C) 1 where the reference holds the band, 0 where it does not; None where it holds all.
     """
 
     reference: Tensor
@@ -27,12 +30,16 @@ class Pairs:
     noise: Tensor
     centre: Tensor
     spread: Tensor
+    guide: Tensor | None = None
+    estimate: Tensor | None = None
+    known: Tensor | None = None
 
     def to(self, device: torch.device) -> Pairs:
         """The same batch on another device."""
-        return Pairs(*(t.to(device) for t in vars(self).values()))
+        return Pairs(**{name: value.to(device) for name, value in vars(self).items() if value is not None})
 
 
 def collate(samples: list[Pairs]) -> Pairs:
     """Join samples of one chip each."""
-    return Pairs(*(torch.cat(parts) for parts in zip(*(vars(s).values() for s in samples), strict=True)))
+    present = [name for name, value in vars(samples[0]).items() if value is not None]
+    return Pairs(**{name: torch.cat([getattr(sample, name) for sample in samples]) for name in present})

@@ -33,6 +33,13 @@ class Source(Frozen):
         gsd_m: ground sampling distance, only where the file does not tell.
         place: name of the place where the file carries no coordinates; files of one place never fall into both splits.
         share: share of the training chips drawn from these files, relative to the other sources' shares.
+        holds: those of the model's bands that the files hold; None for all. The others are left out of the losses.
+        coarsen: pixels of the files per pixel of a reference, each way: above 1 for rasters on a finer grid than their
+            sensor's.
+        shuffled: whether the files' bands, whatever they are (`bands` names them), take the roles of the model's bands
+            and guides at random: teaches how detail of one band is found in others, where the right bands are rare.
+        guide: text in the files' names and what stands in its place in the names of the guides' files; None where the
+            guide's bands are in the same files.
     """
 
     glob: str
@@ -42,6 +49,10 @@ class Source(Frozen):
     gsd_m: float | None = Field(default=None, gt=0)
     place: str | None = None
     share: float = Field(default=1.0, gt=0)
+    holds: tuple[str, ...] | None = None
+    coarsen: int = Field(default=1, ge=1)
+    shuffled: bool = False
+    guide: tuple[str, str] | None = None
 
 
 class Data(Frozen):
@@ -68,6 +79,8 @@ class SensorRanges(Frozen):
     noise: tuple[float, float] = Jitter.noise
     noise_free: float = Field(default=Jitter.noise_free, ge=0, le=1)
     misregistration: float = Field(default=Jitter.misregistration, ge=0)
+    sigma_error: float = Field(default=Jitter.sigma_error, ge=0)
+    noise_error: float = Field(default=Jitter.noise_error, ge=0)
 
     @model_validator(mode="after")
     def _are_ranges(self) -> SensorRanges:
@@ -156,7 +169,8 @@ class ModelDescription(Frozen):
     Attributes:
         name: file name of the model without suffix.
         sensor: key of `catalogue.SENSORS`.
-        bands: band names in channel order.
+        bands: band names in channel order; empty for a model that takes any band, one at a time.
+        guide: names of the finer bands that guide the others, in channel order.
         gsd_m: input gsd the model is for.
         licence: licence of the weights.
         training_data: sentences about data and their licences.
@@ -166,6 +180,7 @@ class ModelDescription(Frozen):
     name: str
     sensor: str
     bands: tuple[str, ...]
+    guide: tuple[str, ...] = ()
     gsd_m: float = Field(gt=0)
     licence: str
     training_data: tuple[str, ...]
@@ -173,7 +188,7 @@ class ModelDescription(Frozen):
 
     @model_validator(mode="after")
     def _is_in_the_catalogue(self) -> ModelDescription:
-        refuse_unknown(self.sensor, self.bands)
+        refuse_unknown(self.sensor, (*self.bands, *self.guide))
         return self
 
 
@@ -184,7 +199,7 @@ class TrainConfig(Frozen):
     seed: int
     model: ModelDescription
     generator: GeneratorConfig
-    discriminator: DiscriminatorConfig
+    discriminator: DiscriminatorConfig | None
     data: Data
     sensor: SensorRanges
     losses: Losses
@@ -192,17 +207,13 @@ class TrainConfig(Frozen):
 
     @model_validator(mode="after")
     def _fits(self) -> TrainConfig:
-        count = len(self.model.bands)
-        if count != self.generator.bands or count != self.discriminator.bands:
+        count = len(self.model.bands) or 1
+        if count != self.generator.bands or len(self.model.guide) != self.generator.guides:
             raise ValueError(
-                f"model.bands names {count} bands, but generator.bands is {self.generator.bands} and "
-                f"discriminator.bands is {self.discriminator.bands}; make the three agree"
+                f"model names {count} bands and {len(self.model.guide)} guides, but generator.bands is "
+                f"{self.generator.bands} and generator.guides {self.generator.guides}; make them agree"
             )
-        if self.generator.scale != self.discriminator.scale:
-            raise ValueError(
-                f"generator.scale is {self.generator.scale}, discriminator.scale {self.discriminator.scale}; "
-                "they must be equal"
-            )
+        self._discriminator_fits()
         if self.data.procedural > 0 and self.model.bands != RGBN:
             bands = " ".join(self.model.bands)
             raise ValueError(f"data.procedural draws {' '.join(RGBN)} only, not {bands}; set it to 0")
@@ -211,6 +222,19 @@ class TrainConfig(Frozen):
                 f"training.chip_size {self.training.chip_size} is no multiple of generator.scale {self.generator.scale}"
             )
         return self
+
+    def _discriminator_fits(self) -> None:
+        if self.discriminator is None:
+            if self.training.adversarial_samples:
+                raise ValueError("training.adversarial_samples is above 0, but there is no discriminator; name one")
+            return
+        built = self.generator.bands, self.generator.scale
+        judged = self.discriminator.bands, self.discriminator.scale
+        if built != judged:
+            raise ValueError(
+                f"generator.bands is {built[0]} and generator.scale is {built[1]}, discriminator.bands is {judged[0]} "
+                f"and discriminator.scale {judged[1]}; they must be equal"
+            )
 
 
 def load_config(path: Path) -> TrainConfig:

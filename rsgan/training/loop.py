@@ -20,15 +20,16 @@ from torch.utils.data import DataLoader
 from rsgan.card import ModelCard, ProbeCoefficients
 from rsgan.errors import ConfigError, RsganError
 from rsgan.model import State, save_model
-from rsgan.nn.discriminators import build_discriminator
+from rsgan.nn.discriminators import Discriminator, build_discriminator
 from rsgan.nn.generators import Generator, build_generator
 from rsgan.training.batch import Pairs, collate
 from rsgan.training.checkpoint import load_checkpoint, save_checkpoint
 from rsgan.training.config import TrainConfig, Training
 from rsgan.training.games.paired import PairedGame
+from rsgan.training.guided import GuidedPairDataset, GuidedValidation, load_guided
 from rsgan.training.pairs import PairDataset
 from rsgan.training.probe import fit_scene_probe
-from rsgan.training.tiles import load_tiles
+from rsgan.training.tiles import Tile, load_tiles
 from rsgan.training.validation import Validation
 
 try:
@@ -98,7 +99,9 @@ class Trainer:
         torch.manual_seed(config.seed)
         layout = {"device": device, "memory_format": torch.channels_last}
         self.generator = build_generator(config.generator).to(**layout)  # type: ignore[call-overload]
-        self.discriminator = build_discriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
+        self.discriminator: Discriminator | None = None
+        if config.discriminator is not None:
+            self.discriminator = build_discriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
         bands = config.model.bands
         self.game = PairedGame(
             self.generator,
@@ -118,8 +121,11 @@ class Trainer:
         self.ema = AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(decay))
         self.optimizers = {
             "generator": torch.optim.AdamW(self.generator.parameters(), betas=(0.9, 0.99), weight_decay=0.0),
-            "discriminator": torch.optim.AdamW(self.discriminator.parameters(), betas=(0.5, 0.99), weight_decay=0.0),
         }
+        if self.discriminator is not None:
+            self.optimizers["discriminator"] = torch.optim.AdamW(
+                self.discriminator.parameters(), betas=(0.5, 0.99), weight_decay=0.0
+            )
 
     def _step(self, name: str, network: nn.Module, terms: dict[str, Tensor], clip: float) -> dict[str, float]:
         loss = torch.stack(list(terms.values())).sum()
@@ -148,7 +154,7 @@ class Trainer:
             self._start_stage()
         values: dict[str, float] = {}
         training = self.config.training
-        if adversarial:
+        if adversarial and self.discriminator is not None:
             count = self.samples_seen // training.batch_size
             r1_weight = training.r1_gamma * training.r1_every if count % training.r1_every == 0 else 0.0
             self.discriminator.requires_grad_(True)
@@ -170,7 +176,7 @@ class Trainer:
         return {
             "samples_seen": self.samples_seen,
             "generator": self.generator.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
+            "discriminator": None if self.discriminator is None else self.discriminator.state_dict(),
             "ema": self.ema.state_dict(),
             "faithful": self.faithful,
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
@@ -184,7 +190,8 @@ class Trainer:
         """
         try:
             self.generator.load_state_dict(state["generator"])
-            self.discriminator.load_state_dict(state["discriminator"])
+            if self.discriminator is not None:
+                self.discriminator.load_state_dict(state["discriminator"])
             self.ema.load_state_dict(state["ema"])
             for name, optimizer in self.optimizers.items():
                 optimizer.load_state_dict(state["optimizers"][name])
@@ -211,6 +218,7 @@ class Trainer:
             task=config.task,
             sensor=model.sensor,
             bands=model.bands,
+            guide=model.guide,
             gsd_m=model.gsd_m,
             scale=config.generator.scale,
             generator=config.generator,
@@ -229,9 +237,8 @@ class Trainer:
     def save(self, path: Path, probe: ProbeCoefficients | None = None) -> None:
         """Write the model file."""
         faithful, adversarial = self.final_states()
-        save_model(
-            path, self.card(probe), faithful, adversarial, self.discriminator.state_dict() if adversarial else None
-        )
+        judge = self.discriminator.state_dict() if adversarial and self.discriminator is not None else None
+        save_model(path, self.card(probe), faithful, adversarial, judge)
 
 
 @dataclass(frozen=True)
@@ -249,7 +256,10 @@ class Journal:
             self.board.add_scalar(f"{event}/{key}", value, samples_seen)
 
 
-def batches(dataset: PairDataset, training: Training, start: int) -> Iterator[Pairs]:
+Datasets = PairDataset | GuidedPairDataset
+
+
+def batches(dataset: Datasets, training: Training, start: int) -> Iterator[Pairs]:
     """Batches from sample `start` on, in order."""
     indices = range(start, len(dataset))
     loader = DataLoader(
@@ -279,9 +289,15 @@ def train(config: TrainConfig, run: Path, *, device: torch.device, resume: bool 
     trainer = Trainer(config, device)
     if resume:
         trainer.load(load_checkpoint(run / CHECKPOINT))
-    training_tiles, validation_tiles = load_tiles(config.data, config.model.bands, config.model.sensor)
-    dataset = PairDataset(training_tiles, config)
-    validation = Validation(validation_tiles, config, device)
+    dataset: Datasets
+    validation: Validation | GuidedValidation
+    training_tiles: list[Tile] = []
+    if config.model.guide:
+        dataset, validation = load_guided(config, device)
+    else:
+        training_tiles, validation_tiles = load_tiles(config.data, config.model.bands, config.model.sensor)
+        dataset = PairDataset(training_tiles, config)
+        validation = Validation(validation_tiles, config, device)
     run.mkdir(parents=True, exist_ok=True)
     (run / CONFIG).write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     journal = Journal(run / LOG, SummaryWriter(str(run / "tensorboard")))

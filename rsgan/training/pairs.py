@@ -83,7 +83,14 @@ class PairDataset(Dataset[Pairs]):
                 row, column = (int(rng.integers(n - size + 1)) for n in tile.valid.shape)
                 rows, columns = slice(row, row + size), slice(column, column + size)
                 if tile.valid[rows, columns].all():
-                    return turn(tile.values[:, rows, columns], int(rng.integers(8)))
+                    return turn(self._channels(tile, rng)[:, rows, columns], int(rng.integers(8)))
+
+    def _channels(self, tile: Tile, rng: np.random.Generator) -> NDArray[np.float32]:
+        """All bands of a tile, or one at random for a model that takes any band."""
+        if self.config.model.bands:
+            return tile.values
+        band = int(rng.integers(len(tile.values)))
+        return tile.values[band : band + 1]
 
 
 def holds_chip(valid: NDArray[np.bool_], size: int) -> bool:

@@ -32,7 +32,11 @@ def _observed(
     row, column = (int(rng.integers(n - side + 1)) for n in tile.valid.shape)
     if not tile.valid[row : row + side, column : column + side].all():
         return None
-    part = torch.from_numpy(tile.values[None, :, row : row + side, column : column + side].copy())
+    bands = slice(None)
+    if not config.model.bands:
+        band = int(rng.integers(len(tile.values)))
+        bands = slice(band, band + 1)
+    part = torch.from_numpy(tile.values[None, bands, row : row + side, column : column + side].copy())
     sigma = float(rng.uniform(*config.sensor.sigma))
     quiet = rng.random() < config.sensor.noise_free
     noise = 0.0 if quiet else float(np.exp(rng.uniform(*np.log(config.sensor.noise))))

@@ -38,14 +38,14 @@ class Tile:
 
 
 def read_tile(path: Path, source: Source, bands: tuple[str, ...], sensor_name: str = RGBN_SENSOR) -> Tile:
-    """Read the wanted bands of one file; its weight is not yet relative to the other files of the source.
+    """Read the wanted bands of one file, all of them if none is named; its weight is not yet relative to other files'.
 
     Raises:
         RsganError: one of its children says what is wrong with the file.
     """
     with Scene.open(
         [path],
-        wanted=bands,
+        wanted=bands or None,
         bands=source.bands,
         reflectance_scale=source.reflectance_scale,
         gsd_m=source.gsd_m,

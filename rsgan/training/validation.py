@@ -73,9 +73,11 @@ class Validation:
         centre, spread = (
             torch.from_numpy(a).to(observed)[None, :, None, None] for a in (scaling.centre, scaling.spread)
         )
-        sensor = SensorState(sigma, noise / spread[..., 0, 0])
-        enhanced: Tensor = generator((observed - centre) / spread, sensor)
-        return enhanced * spread + centre
+        sensor, seen = SensorState(sigma, noise / spread[..., 0, 0]), (observed - centre) / spread
+        if generator.config.bands != observed.shape[1]:  # one band at a time
+            sensor, seen = sensor.one_by_one(), seen.transpose(0, 1)
+        enhanced: Tensor = generator(seen, sensor)
+        return enhanced.reshape(1, -1, *enhanced.shape[2:]) * spread + centre
 
     def measure(self, generator: Generator) -> dict[str, float]:
         """Figures of a generator under every protocol; it is in training mode afterwards.
@@ -106,15 +108,26 @@ class Validation:
 
     def panel(self, generator: Generator, path: Path) -> None:
         """Bicubic, enhanced and reference of the first tiles side by side, true colour, as PNG."""
-        rows = []
+        trios = []
         for index, reference in enumerate(self.references[:3]):
             observed, sigma, noise = self.observe(reference, index, "P40")
             enhanced = self.enhance(generator, observed, sigma, noise)
-            side = min(192, *reference.shape[2:])
-            trio = torch.cat([upsample(observed, self.scale), enhanced, reference])[:, :3, :side, :side].flip(1)
-            trio = torch.nn.functional.pad(trio, (0, 192 - side, 0, 192 - side))
-            low, high = torch.quantile(reference[:, :3].flatten(), torch.tensor([0.01, 0.99]).to(reference))
-            rows.append(torch.cat(list((trio - low) / (high - low)), -1))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pixels = (torch.cat(rows, -2).clamp(0, 1) * 255).byte().permute(1, 2, 0).cpu().numpy()
-        Image.fromarray(pixels).save(path)
+            trios.append((upsample(observed, self.scale), enhanced, reference))
+        save_panel(path, trios)
+
+
+def save_panel(path: Path, trios: list[tuple[Tensor, Tensor, Tensor]], largest: int = 192) -> None:
+    """Baseline, enhanced and reference side by side, one row per trio of (1, C, H, W), first three bands, as PNG."""
+    rows = []
+    for trio in trios:
+        reference = trio[2]
+        side = min(largest, *reference.shape[2:])
+        shown = torch.cat(trio)[:, :3, :side, :side].flip(1)
+        if shown.shape[1] < 3:
+            shown = shown[:, :1].expand(-1, 3, -1, -1)
+        shown = torch.nn.functional.pad(shown, (0, largest - side, 0, largest - side))
+        low, high = torch.quantile(reference[:, :3].flatten(), torch.tensor([0.01, 0.99]).to(reference))
+        rows.append(torch.cat(list((shown - low) / (high - low)), -1))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = (torch.cat(rows, -2).clamp(0, 1) * 255).byte().permute(1, 2, 0).cpu().numpy()
+    Image.fromarray(pixels).save(path)

@@ -10,7 +10,8 @@ import pytest
 from affine import Affine
 
 from rsgan.enhance.job import Job
-from rsgan.enhance.superres import prepare
+from rsgan.enhance.options import Reading
+from rsgan.enhance.superres import READING, prepare
 from rsgan.errors import ModelError
 
 SCALED = {"scales": [1e-4] * 4, "offsets": [0.0] * 4}
@@ -19,8 +20,8 @@ Make = Callable[..., Path]
 
 @contextmanager
 def prepared(*sources: Any, **settings: Any) -> Iterator[Job]:
-    job = prepare(*sources, **settings)
-    with job.scene:
+    reading = Reading(**{key: settings.pop(key) for key in list(settings) if key in READING})
+    with prepare(*sources, reading=reading, **settings) as job:
         yield job
 
 
@@ -56,7 +57,7 @@ def test_the_model_is_chosen_by_bands_gsd_and_scale(
     transform = Affine(gsd, 0, 5e5, 0, -gsd, 5e6)
     source = make_raster("scene.tif", np.full((4, 9, 9), 500, np.uint16), transform=transform, **SCALED)
     with prepared([source], scale=scale) as job:
-        assert job.model.card.name == model
+        assert job.method.model.card.name == model
         assert reason in job.lines()[0]
 
 
@@ -67,7 +68,7 @@ def test_bands_choose_a_model_before_the_scale_does(make_raster: Make) -> None:
     with prepared([source], model="landsat-x3") as job:
         assert job.scene.bands == ("B5", "B6", "B7", "B4")
     with prepared([source]) as job:
-        assert (job.model.card.name, job.model.card.scale) == ("landsat-x3", 3)
+        assert (job.method.model.card.name, job.method.model.card.scale) == ("landsat-x3", 3)
     with pytest.raises(ModelError, match=r"--scale 5: no such model; there are models for 2, 3, 4"):
         prepare([source], scale=5)
 

@@ -27,7 +27,11 @@ def enhanced(source: Path, model: str | Path, statistics: SceneStatistics | None
     opened = open_model(model)
     with Scene.open([source], wanted=RGBN) as scene:
         enhancer = SceneEnhancer(
-            opened.generator(), statistics or scene_statistics(scene, opened.card), torch.device("cpu")
+            opened.generator(),
+            statistics or scene_statistics(scene, opened.card),
+            torch.device("cpu"),
+            opened.card.scale,
+            opened.receptive_field,
         )
         target = source.with_name("out.tif")
         windows = plan(scene.grid.shape, 512, halo=enhancer.halo + FILL_REACH)

@@ -18,7 +18,9 @@ def enhance(observed: np.ndarray, symmetries: int) -> np.ndarray:
     torch.nn.init.normal_(generator.tail.weight, std=0.2)
     two = np.array([0.4, 0.4])
     statistics = SceneStatistics(BandScaling(np.zeros(2), np.ones(2)), 0.1 * two, two, "given")
-    enhancer = SceneEnhancer(generator, statistics, torch.device("cpu"), symmetries=symmetries)
+    enhancer = SceneEnhancer(
+        generator, statistics, torch.device("cpu"), 2, generator.receptive_field, symmetries=symmetries
+    )
     inner = slice(0, observed.shape[2]), slice(0, observed.shape[3])
     return enhancer(observed.astype(np.float32), inner, np.ones(observed.shape, bool))
 

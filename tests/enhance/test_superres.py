@@ -19,9 +19,9 @@ from scipy.ndimage import gaussian_filter
 
 import rsgan
 from rsgan.enhance.job import Job
-from rsgan.enhance.options import Options
+from rsgan.enhance.options import Options, Reading
 from rsgan.enhance.scene_enhancer import SceneEnhancer
-from rsgan.enhance.superres import default_output, prepare, superres
+from rsgan.enhance.superres import READING, default_output, prepare, superres
 from rsgan.errors import InputError, OutputError, RsganError, RsganWarning
 from rsgan.geo import Scene
 
@@ -44,8 +44,8 @@ def pixels(path: Path) -> np.ndarray:
 
 @contextmanager
 def prepared(*sources: Any, **settings: Any) -> Iterator[Job]:
-    job = prepare(*sources, **settings)
-    with job.scene:
+    reading = Reading(**{key: settings.pop(key) for key in list(settings) if key in READING})
+    with prepare(*sources, reading=reading, **settings) as job:
         yield job
 
 
@@ -253,7 +253,7 @@ def test_the_output_is_a_valid_cog_with_every_promised_tag(
     assert (tags["RSGAN_SCALE"], tags["RSGAN_SHARPNESS"], tags["RSGAN_CONSISTENCY"]) == ("2", "0.25", "on")
     assert [len(json.loads(tags[f"RSGAN_{key}"])) for key in ("CONSISTENCY_RMS", "NOISE", "PSF_SIGMA")] == [4, 4, 4]
     assert "sentinel-2a" in tags["RSGAN_STATISTICS"]
-    assert "synthesised" in tags["RSGAN_NOTE"]
+    assert "estimated by tiny-x2, not observed" in tags["RSGAN_NOTE"]
     assert "RSGAN_OLD" not in tags
     valid, errors, warnings = cog_validate(out, quiet=True)
     assert (valid, errors, warnings) == (True, [], [])

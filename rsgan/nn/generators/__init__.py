@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from rsgan.nn.generators.residual import ResidualGenerator, ResidualGeneratorConfig, SensorState
+from rsgan.nn.generators.residual import Guide, ResidualGenerator, ResidualGeneratorConfig, SensorState
 
 Generator = ResidualGenerator
 """Any generator: a union where there are several."""
@@ -16,6 +16,7 @@ __all__ = [
     "KINDS",
     "Generator",
     "GeneratorConfig",
+    "Guide",
     "ResidualGenerator",
     "ResidualGeneratorConfig",
     "SensorState",

@@ -21,6 +21,7 @@ class ResidualGeneratorConfig(BaseModel):
 
     Attributes:
         bands: number of spectral bands, in and out.
+        guides: number of bands on the output's grid that guide the others; 0 for none.
         scale: output pixels per input pixel.
         channels: width of the body.
         blocks: residual blocks in the body.
@@ -31,6 +32,7 @@ class ResidualGeneratorConfig(BaseModel):
 
     kind: Literal["residual"] = "residual"
     bands: int = Field(ge=1)
+    guides: int = Field(default=0, ge=0)
     scale: int = Field(ge=1)
     channels: int = Field(default=48, ge=4)
     blocks: int = Field(default=12, ge=1)
@@ -48,6 +50,24 @@ class SensorState:
 
     sigma: Tensor
     noise: Tensor
+
+    def one_by_one(self) -> SensorState:
+        """The same for bands that are looked at one by one: (N C, 1) each."""
+        return SensorState(self.sigma.reshape(-1, 1), self.noise.reshape(-1, 1))
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What finer bands of the same ground add to an observation.
+
+    Attributes:
+        bands: (N, G, scale h, scale w) the finer bands, network units of their own.
+        estimate: (N, C, scale h, scale w) the observed bands with the guide's detail injected, network units; see
+            `filters.linear_injection`.
+    """
+
+    bands: Tensor
+    estimate: Tensor
 
 
 class ResidualBlock(nn.Module):
@@ -67,6 +87,9 @@ class ResidualBlock(nn.Module):
 class ResidualGenerator(nn.Module):
     """Bicubic skip + learned residual, closed by consistency steps with the sensor model.
 
+    With a guide, the skip is the linear estimate instead, and the body sees guide and estimate with their pixels folded
+    into channels.
+
     The last convolution starts at zero, so an untrained generator is exactly `consistency_steps` steps of
     back-projection, which already beats bicubic. The weight of the steps falls with the noise: w = 1 / (1 + (n / t)^2),
     n the noise in network units and t the learned `trust`.
@@ -78,7 +101,8 @@ class ResidualGenerator(nn.Module):
         super().__init__()
         self.config = config
         width = config.channels
-        self.head = nn.Conv2d(2 * config.bands + 1, width, 3, padding=1)
+        folded = (config.guides + config.bands) * config.scale**2 if config.guides else 0
+        self.head = nn.Conv2d(2 * config.bands + 1 + folded, width, 3, padding=1)
         self.body = nn.Sequential(*[ResidualBlock(width) for _ in range(config.blocks)])
         self.neck = nn.Conv2d(width, width, 3, padding=1)
         self.tail = nn.Conv2d(width, config.bands * config.scale**2, 3, padding=1)
@@ -97,30 +121,38 @@ class ResidualGenerator(nn.Module):
         """Weight of the consistency steps, (N, C, 1, 1), from the noise (N, C) in network units."""
         return (1 / (1 + (noise / self.log_trust.exp()) ** 2))[..., None, None]
 
-    def residual(self, observed: Tensor, sensor: SensorState) -> Tensor:
+    def residual(self, observed: Tensor, sensor: SensorState, guide: Guide | None = None) -> Tensor:
         """The learned part alone, (N, C, scale h, scale w)."""
         n, _, height, width = observed.shape
         noise = (sensor.noise * 5).clamp(max=5)[..., None, None].expand(-1, -1, height, width)
         sigma = ((sensor.sigma.mean(1) - 0.4) * 10).reshape(n, 1, 1, 1).expand(-1, -1, height, width)
-        features = self.head(torch.cat([observed, noise, sigma], 1))
+        seen = [observed, noise, sigma]
+        if guide is not None:
+            scale = self.config.scale
+            seen += [functional.pixel_unshuffle(x, scale) for x in (guide.bands, guide.estimate)]
+        features = self.head(torch.cat(seen, 1))
         features = features + self.neck(self.body(features))
         return functional.pixel_shuffle(self.tail(features), self.config.scale)
 
-    def forward(self, observed: Tensor, sensor: SensorState, *, consistency: bool = True) -> Tensor:
+    def forward(
+        self, observed: Tensor, sensor: SensorState, guide: Guide | None = None, *, consistency: bool = True
+    ) -> Tensor:
         """Enhance a batch.
 
         Args:
             observed: (N, C, h, w) network units.
             sensor: point spread function and noise of the batch.
+            guide: finer bands; given exactly if the config has `guides`.
             consistency: False leaves the closing steps out.
 
         Returns:
             (N, C, scale h, scale w) network units, float32.
         """
         scale = self.config.scale
-        learned = self.residual(observed, sensor).float()
+        learned = self.residual(observed, sensor, guide).float()
         with torch.autocast(observed.device.type, enabled=False):
-            enhanced = upsample(observed.float(), scale) + learned
+            skip = upsample(observed.float(), scale) if guide is None else guide.estimate.float()
+            enhanced = skip + learned
             if consistency:
                 weight = self.consistency_weight(sensor.noise)
                 for _ in range(self.config.consistency_steps):

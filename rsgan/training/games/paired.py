@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import Discriminator
-from rsgan.nn.generators import Generator, SensorState
+from rsgan.nn.generators import Generator, Guide, SensorState
 from rsgan.nn.losses import charbonnier_loss, consistency_loss, index_loss, spectral_angle_loss
 from rsgan.nn.objectives import discriminator_loss, generator_loss
 from rsgan.nn.regularizers import r1_penalty
@@ -44,14 +45,14 @@ class PairedGame:
 
     Attributes:
         generator: G, observed -> enhanced.
-        discriminator: D, (candidate | observed) -> logits.
+        discriminator: D, (candidate | observed) -> logits; None in a run without adversary.
         losses: weights.
         index_pairs: channels (positive, negative) of the normalised differences to keep.
         precision: dtype inside the networks.
     """
 
     generator: Generator
-    discriminator: Discriminator
+    discriminator: Discriminator | None
     losses: Losses
     index_pairs: tuple[tuple[int, int], ...]
     precision: torch.dtype = torch.float32
@@ -60,12 +61,21 @@ class PairedGame:
         """G(observed), (N, C, scale h, scale w) in network units, float32."""
         units = Units.of(pairs)
         sensor = SensorState(pairs.sigma, pairs.noise / pairs.spread)
+        guide = None
+        if pairs.guide is not None and pairs.estimate is not None:
+            guide = Guide(pairs.guide, units.network(pairs.estimate))
         with self._autocast(pairs):
-            enhanced: Tensor = self.generator(units.network(pairs.observed), sensor)
+            enhanced: Tensor = self.generator(units.network(pairs.observed), sensor, guide)
         return enhanced.float()
 
     def logits(self, candidate: Tensor, pairs: Pairs) -> Tensor:
-        """D(candidate | observed), float32."""
+        """D(candidate | observed), float32.
+
+        Raises:
+            ConfigError: there is no discriminator.
+        """
+        if self.discriminator is None:
+            raise ConfigError("an adversarial stage needs a discriminator; the config names none.")
         with self._autocast(pairs):
             logits: Tensor = self.discriminator(candidate, Units.of(pairs).network(pairs.observed))
         return logits.float()
@@ -80,11 +90,15 @@ class PairedGame:
         pooled = pairs.spread.square().mean(1, keepdim=True).sqrt()
         unit = (pairs.spread * pooled).sqrt().clamp_min(1e-3)[..., None, None]
         residual = degrade(enhanced, pairs.sigma, self.generator.config.scale) - pairs.observed
+        reference, share = pairs.reference, torch.ones(())
+        if pairs.known is not None:  # what a tile does not hold counts neither for nor against
+            known, share = pairs.known[..., None, None], pairs.known.mean()
+            enhanced, reference, residual = enhanced * known, reference * known, residual * known
         terms = {
-            "content": charbonnier_loss((enhanced - pairs.reference) / unit, self.losses.charbonnier_epsilon),
+            "content": charbonnier_loss((enhanced - reference) / unit, self.losses.charbonnier_epsilon) / share,
             "consistency": self.losses.consistency * consistency_loss(residual, pairs.noise),
-            "spectral_angle": self.losses.spectral_angle * spectral_angle_loss(enhanced, pairs.reference),
-            "index": self.losses.index * index_loss(enhanced, pairs.reference, self.index_pairs),
+            "spectral_angle": self.losses.spectral_angle * spectral_angle_loss(enhanced, reference),
+            "index": self.losses.index * index_loss(enhanced, reference, self.index_pairs),
         }
         if adversarial:
             terms["adversarial"] = generator_loss(self.logits(network, pairs))
