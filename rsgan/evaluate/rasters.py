@@ -202,13 +202,22 @@ def _open(path: str | Path, options: Options) -> Scene:
 
 
 def _finer(role: str, scene: Scene, ours: Scene) -> int:
-    """Pixels of a raster per enhanced pixel; the observed one is coarser and is asked for its scale instead."""
+    """Pixels of a raster per enhanced pixel; 1 for the observed one, which is coarser.
+
+    Raises:
+        GridError: The raster is coarser, or the two do not nest.
+    """
     if role in ("enhanced", "observed"):
         return 1
     if role == "uncertainty" and scene.grid.shape != ours.grid.shape:
         raise GridError(
             f"{scene.name} has {scene.grid.height} x {scene.grid.width} pixels and {ours.name} "
             f"{ours.grid.height} x {ours.grid.width}; an uncertainty raster has those of the enhanced one."
+        )
+    if scene.grid.height < ours.grid.height and scene.grid.gsd[0] > ours.grid.gsd[0]:
+        raise GridError(
+            f"{scene.name} is coarser than {ours.name}; a reference has the same pixels or finer ones. If the enhanced "
+            f"raster was made from it, give it with --observed."
         )
     return _nested(ours, scene)
 
@@ -277,7 +286,7 @@ def _notes(scenes: dict[str, Scene], bands: Sequence[str], sensor_name: str) -> 
         left = [name for name, key in zip(scene.bands, keys, strict=True) if key not in bands]
         if left:
             yield f"{role} {scene.name}: bands {' '.join(left)} are not in all rasters and are left out"
-        if "assumed" in scene.radiometry.source or scene.radiometry.source.startswith("stored numbers"):
+        if scene.radiometry.source.startswith("stored numbers") and set(scene.radiometry.scale) != {1.0}:
             yield f"{scene.name} does not say what its numbers mean; taken as reflectance: {scene.radiometry.source}"
         yield from (note.rstrip(".") for note in scene.notes)
 
