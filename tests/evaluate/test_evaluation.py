@@ -82,6 +82,19 @@ def test_shares_of_detail_are_those_of_the_metric_and_rank_enhanced_above_bicubi
     assert figures["bicubic"]["detail_over_bicubic"].pooled == pytest.approx(1)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_shares_of_detail_are_those_of_opensr_test(make_place):
+    opensr_test = pytest.importorskip("opensr_test", reason="the outside referee is not installed")
+    referee = opensr_test.Metrics(device="cpu", agg_method="pixel", correctness_distance="nd")
+    place = make_place((128, 128), seed=2)
+    found = against_all(place).figures
+    for name, image in (("enhanced", place.enhanced), ("bicubic", place.bicubic)):
+        theirs = referee.compute(*(torch.from_numpy(each) for each in (place.observed, image, place.reference)))
+        ours = [found[name][key].pooled for key in ("improvement", "omission", "hallucination")]
+        assert ours == pytest.approx([theirs["im_metric"], theirs["om_metric"], theirs["ha_metric"]], abs=1e-3)
+
+
 def test_indices_are_the_mean_difference_of_ndvi_and_ndwi(place):
     figures = against_all(place).figures["enhanced"]
     _, green, red, nir = place.enhanced.astype(float), *place.enhanced[1:].astype(float)
