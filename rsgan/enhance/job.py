@@ -197,7 +197,9 @@ class Job:
             f"output: {self.out}, {self.grid.width} x {self.grid.height} x {len(self.order)} {scene.dtype}{fine}",
         ]
         if self.guiding is not None:
-            lines.insert(2, f"guided by: {' '.join(self.guiding.scene.bands)}, {metres(self.guiding.scene)}")
+            finer = self.guiding.scene
+            known = "" if finer.gsd_m is None else f", {metres(finer)}"
+            lines.insert(2, f"guided by: {' '.join(finer.bands)}{known}, {method.scale} pixels for one")
         if verbose:
             lines += [
                 f"why these bands: {scene.band_choice.reason}",

@@ -16,7 +16,15 @@ from rsgan.errors import InputError
 from rsgan.filters.linear_injection import LinearInjection
 from rsgan.geo import Chip, Scene, Window, fill
 from rsgan.sensors.optical import MAX_SIGMA
-from rsgan.sensors.statistics import SMALLEST_PROBE, SPREAD_FLOOR, BandScaling, Probe, band_scaling, probe_features
+from rsgan.sensors.statistics import (
+    SMALLEST_PROBE,
+    SPREAD_FLOOR,
+    BandScaling,
+    Probe,
+    band_scaling,
+    plain_noise,
+    probe_features,
+)
 
 SAMPLE_SIDE = 256
 SAMPLES = 16
@@ -216,8 +224,16 @@ def _noise_and_sigma(
         sigmas = catalogue_sigma(named, scene.bands)
     else:
         sigmas = _guided_sigma(named, scene.bands, guiding.scene.bands, guiding.scale)
+    noises = [
+        plain_noise(values, np.all(chip.valid, axis=0), scaling.spread)
+        for values, chip, scaling in zip(filled, chips, scalings, strict=True)
+        if min(values.shape[1:]) >= SMALLEST_PROBE
+    ]
+    if card is None or guiding is None or not noises:
+        noises = [np.zeros(len(scene.bands))]
     said = f"sigma of {named}" if named else f"sigma of a usual sensor (MTF {UNKNOWN_MTF:g} at Nyquist)"
-    return np.zeros(len(scene.bands)), np.clip(sigmas, *limits), f"not estimated: no noise, {said}"
+    told = "noise of flat ground" if noises[0].any() else "not estimated: no noise"
+    return np.median(noises, axis=0), np.clip(sigmas, *limits), f"{told}, {said}"
 
 
 def _all_in(sensor_name: str, bands: tuple[str, ...]) -> bool:

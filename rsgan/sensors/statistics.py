@@ -126,6 +126,23 @@ def _innovation(values: Floats, valid: NDArray[np.bool_]) -> Floats:
     return result
 
 
+FLAT = 1
+"""Which of `FLAT_SHARES` tells the noise best where nothing was fitted: flat ground, but enough of it."""
+
+
+def plain_noise(values: Floats, valid: NDArray[np.bool_], spread: Floats) -> Floats:
+    """(C,) noise in the unit of `values`: what neither neighbours nor the other bands predict over flat ground.
+
+    An upper bound that needs no training: texture of one band alone counts as noise.
+
+    Args:
+        values: (C, H, W), invalid pixels filled; at least 3 x 3.
+        valid: (H, W), True = usable in every band.
+        spread: (C,) from `band_scaling`.
+    """
+    return _innovation(values / spread[:, None, None], valid)[:, FLAT] * spread
+
+
 def _band_features(values: Floats, valid: NDArray[np.bool_], high: Floats, usable: NDArray[np.bool_]) -> list[float]:
     lags = [_differences(values, valid, lag) for lag in LAGS]
     high_lags = [_differences(high, usable, lag) for lag in LAGS]

@@ -18,7 +18,7 @@ from rsgan.geo import Scene
 from rsgan.nn.generators import Generator, Guide, SensorState
 from rsgan.sensors.optical import Jitter as SensorJitter
 from rsgan.sensors.optical import Observation, degrade, observe
-from rsgan.sensors.statistics import band_scaling
+from rsgan.sensors.statistics import band_scaling, plain_noise
 from rsgan.training.batch import Pairs
 from rsgan.training.config import Source, TrainConfig
 from rsgan.training.pairs import CANDIDATES, LOG_SPREAD_JITTER, holds_chip, turn
@@ -146,12 +146,23 @@ def observe_guided(
     return seen, guide if ratio == 1 else degrade(guide, seen.sigma.mean(1, keepdim=True), ratio)
 
 
-def fit_law(tile: GuidedTile, scale: int, jitter: SensorJitter, rng: torch.Generator) -> LinearInjection:
-    """The linear law that one simulated observation of a tile teaches."""
+@dataclass(frozen=True)
+class Law:
+    """What one simulated observation of a tile teaches: its linear law, and the noise (C,) that it already has."""
+
+    injection: LinearInjection
+    noise: Tensor
+
+
+def fit_law(tile: GuidedTile, scale: int, jitter: SensorJitter, rng: torch.Generator) -> Law:
+    """Observe a tile without noise of ours, and learn from it."""
+    jitter = replace(jitter, noise_free=1.0)
     seen, guide = observe_guided(*tile.tensors(), tile.ratio, scale, jitter, rng)
     fit = LinearFit(seen.sigma[0], guide.shape[1], scale)
-    fit.add(seen.observed, guide, torch.from_numpy(_all_of(tile.tile.valid, scale)))
-    return fit.solve().to(guide.device, guide.dtype)
+    valid, values = _all_of(tile.tile.valid, scale), seen.observed[0].numpy()
+    fit.add(seen.observed, guide, torch.from_numpy(valid))
+    noise = plain_noise(values.astype(np.float64), valid, band_scaling(values).spread)
+    return Law(fit.solve().to(guide.device, guide.dtype), torch.from_numpy(noise.astype(np.float32))[None])
 
 
 def _row(values: NDArray[np.floating]) -> Tensor:
@@ -181,7 +192,7 @@ class GuidedPairDataset(Dataset[Pairs]):
         weights = np.array([t.tile.weight for t in kept])
         self.shares = np.cumsum(weights / weights.sum())
 
-    def _cast(self, tile: GuidedTile, number: int, law: int) -> tuple[GuidedTile, LinearInjection]:
+    def _cast(self, tile: GuidedTile, number: int, law: int) -> tuple[GuidedTile, Law]:
         rng = np.random.default_rng((self.config.seed, number, law))
         cast = tile.cast(self.config.generator.bands, self.config.generator.guides, rng)
         jitter = replace(self.jitter, sigma=(self.sigmas[law],) * 2)
@@ -197,7 +208,7 @@ class GuidedPairDataset(Dataset[Pairs]):
         while True:
             number = min(int(np.searchsorted(self.shares, rng.random())), len(self.cast) - 1)
             law = int(rng.integers(LAWS))
-            tile, injection = self.cast[number][law]
+            tile, taught = self.cast[number][law]
             for _ in range(CANDIDATES):
                 height, width = (n // self.scale for n in tile.tile.valid.shape)
                 row, column = (int(rng.integers(n - self.size + 1)) for n in (height, width))
@@ -206,10 +217,10 @@ class GuidedPairDataset(Dataset[Pairs]):
                     slice(column * self.scale, (column + self.size) * self.scale),
                 )
                 if tile.tile.valid[found].all():
-                    return self._pairs(tile, injection, law, (row, column), rng)
+                    return self._pairs(tile, taught, law, (row, column), rng)
 
     def _pairs(
-        self, tile: GuidedTile, injection: LinearInjection, law: int, corner: tuple[int, int], rng: np.random.Generator
+        self, tile: GuidedTile, taught: Law, law: int, corner: tuple[int, int], rng: np.random.Generator
     ) -> Pairs:
         """Simulate a chip with a margin, inject, cut the margin off, turn, and mix the bands."""
         spans = [
@@ -224,7 +235,8 @@ class GuidedPairDataset(Dataset[Pairs]):
         jitter = replace(self.jitter, sigma=(self.sigmas[law] - half, self.sigmas[law] + half))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         seen, guide = observe_guided(reference, guide, tile.ratio, self.scale, jitter, generator)
-        estimate = replace(injection, sigma=seen.sigma[0])(seen.observed, guide)
+        estimate = replace(taught.injection, sigma=seen.sigma[0])(seen.observed, guide)
+        seen = replace(seen, noise=torch.hypot(seen.noise, taught.noise))
         symmetry, inner = int(rng.integers(8)), [f - s[0] for f, s in zip(corner, spans, strict=True)]
 
         def cut(values: Tensor, zoom: int) -> Tensor:
@@ -283,11 +295,11 @@ def hold_out(tile: GuidedTile, scale: int, jitter: SensorJitter, seed: int) -> H
     law = fit_law(tile, scale, jitter, torch.Generator().manual_seed(seed))
     reference, guide = tile.tensors()
     seen, guide = observe_guided(reference, guide, tile.ratio, scale, jitter, torch.Generator().manual_seed(seed))
+    seen = replace(seen, noise=torch.hypot(seen.noise, law.noise))
     scaling, own = band_scaling(seen.observed[0].numpy()), band_scaling(guide[0].numpy())
-    return HeldOut(
-        reference, seen.observed, law(seen.observed, guide), torch.from_numpy(own.to_network(guide[0].numpy()))[None],
-        seen, _row(scaling.centre), _row(scaling.spread), tile.known,
-    )  # fmt: skip
+    estimate, units = law.injection(seen.observed, guide), torch.from_numpy(own.to_network(guide[0].numpy()))[None]
+    centre, spread = _row(scaling.centre), _row(scaling.spread)
+    return HeldOut(reference, seen.observed, estimate, units, seen, centre, spread, tile.known)
 
 
 class GuidedValidation:
