@@ -222,16 +222,17 @@ class Grid:
 
     def _nest_by_corners(self, finer: "Grid", tolerance_px: float) -> Window:
         to_pixel = ~finer.transform
-        (left, top), _, (right, bottom), _ = (_apply(to_pixel, x, y) for x, y in self.corners)
+        found = tuple(_apply(to_pixel, x, y) for x, y in self.corners)
+        (left, top), (right, _), (_, bottom), _ = found
         scale = round((right - left) / self.width)
         column, row = round(left), round(top)
-        expected = column, row, column + scale * self.width, row + scale * self.height
-        found = left, top, right, bottom
-        if scale < 1 or max(abs(a - b) for a, b in zip(expected, found, strict=True)) > tolerance_px:
+        expected = Grid(None, Affine(scale, 0, column, 0, scale, row), self.shape).corners
+        if scale < 1 or max(map(math.dist, found, expected)) > tolerance_px:
             raise GridError(
                 f"the pixels do not nest: a coarse pixel is {(right - left) / self.width:.4g} x "
                 f"{(bottom - top) / self.height:.4g} fine ones and the first lies at column {left:.3f}, row {top:.3f} "
-                f"of them; expected whole numbers. Resample one raster onto a grid that divides the other's."
+                f"of them; expected whole numbers, and rows that run the same way. Resample one raster onto a grid "
+                f"that divides the other's."
             )
         window = Window(column, row, scale * self.width, scale * self.height)
         try:
