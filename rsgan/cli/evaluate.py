@@ -43,11 +43,12 @@ def class_names(_: click.Context, parameter: click.Parameter, text: str | None) 
     "--psf-sigma", type=float, help="Gaussian of the sensor model, observed pixels  [default: from the tags or the MTF]"
 )
 @click.option(
-    "--sensor", default="sentinel-2a", show_default=True, help="By whose names bands are known; 'landsat-8' for OLI."
+    "--sensor", help="By whose names bands are known: sentinel-2a, landsat-8, aerial, ...  [default: sentinel-2a]"
 )
 @click.option(
     "--reflectance-scale", type=float, help="Stored number that means reflectance 1  [default: from the files]"
 )
+@click.option("--gsd", type=float, help="Metres per pixel of ENHANCED, where the file does not say.")
 @click.option("--nodata", type=float, help="Stored number that says 'no data'  [default: from the files]")
 @click.option(
     "--samples", type=int, default=9, show_default=True, help="Windows for SSIM, shift, shares of detail and spectra."
@@ -100,7 +101,7 @@ def _evaluated(enhanced: Path, settings: dict[str, Any], progress: Any) -> Evalu
             observed=settings["observed"],
             uncertainty=settings["uncertainty"],
             land_cover=settings["landcover"],
-            options=Options(**{key: settings[key] for key in keys}),
+            options=Options(gsd_m=settings["gsd"], **{key: settings[key] for key in keys}),
             progress=progress,
         )
     except ConfigError as error:

@@ -15,12 +15,15 @@ from rsgan.evaluate.neighbourhoods import Nearby, Neighbourhoods, look
 from rsgan.evaluate.options import Options
 from rsgan.evaluate.places import Place, choose_places
 from rsgan.evaluate.rasters import Rasters, open_rasters
-from rsgan.evaluate.tally import INDICES, Ranges, Tally
+from rsgan.evaluate.tally import INDICES, Ranges, Tally, fits_two_sensors
 from rsgan.evaluate.views import plan_views, view
 from rsgan.evaluate.words import FIGURES
 from rsgan.metrics import BandFigures
 from rsgan.metrics.coverage import Coverage
 from rsgan.metrics.sums import Sums
+
+BRIGHTEST = 2.0
+"""No reflectance of land exceeds this."""
 
 Progress = Callable[[int, int], None]
 """Called with (windows done, windows in all)."""
@@ -96,7 +99,7 @@ class Evaluation:
             "pixels": {"height": self.shape[0], "width": self.shape[1], "gsd_m": self.gsd_m, "scale": self.scale},
             "settings": {
                 "data_range": self.options.data_range,
-                "sensor": self.options.sensor,
+                "sensor": self.options.sensor_name,
                 "sensor_model": self.sensor_model,
             },
             "share": {"used": self.used, "enhanced_valid": self.enhanced_valid},
@@ -150,7 +153,7 @@ def evaluate(
         options=settings,
     ) as rasters:  # fmt: skip
         scale = _known_scale(rasters, settings.scale)
-        tally = Tally(rasters, settings.sensor)
+        tally = Tally(rasters, settings)
         steps = plan_views(rasters)
         for done, step in enumerate(steps, start=1):
             tally.add(view(rasters, step))
@@ -225,7 +228,7 @@ def _concluded(
         places=places,
         error_map=tally.map.rmse() if compared else None,
         error_block=tally.map.block,
-        notes=(*rasters.notes, *_gaps(rasters, tally, seen, scale)),
+        notes=(*rasters.notes, *_doubts(rasters, ranges, options), *_gaps(rasters, tally, seen, scale)),
     )
 
 
@@ -240,6 +243,23 @@ def _sensor_words(rasters: Rasters) -> str:
     widths = [f"{width:.3g}" for width in rasters.sensed.sigma]
     listed = widths[0] if len(set(widths)) == 1 else " ".join(widths)
     return f"Gaussian of {listed} observed pixels ({rasters.sensed.source}), then the mean of each pixel's area"
+
+
+def _doubts(rasters: Rasters, ranges: Ranges, options: Options) -> list[str]:
+    """What may have been read wrongly."""
+    notes = []
+    if ranges.highest.max() > BRIGHTEST or ranges.total.sum() < 0:
+        notes.append(
+            f"{rasters.enhanced.path} holds values from {ranges.lowest.min():.4g} to {ranges.highest.max():.4g} where "
+            f"reflectance is about 0..1: PSNR and SSIM for a data range of {options.data_range:g} mean little. Give "
+            f"--reflectance-scale or --data-range"
+        )
+    if options.sensor is None and fits_two_sensors(rasters.bands):
+        notes.append(
+            "B08 is near infrared on Sentinel-2 and panchromatic on Landsat, and nothing here tells which: NDVI and "
+            "NDWI are left out. Give --sensor sentinel-2a or --sensor landsat-8"
+        )
+    return notes
 
 
 def _gaps(rasters: Rasters, tally: Tally, seen: Neighbourhoods, scale: int | None) -> list[str]:

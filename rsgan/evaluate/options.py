@@ -22,9 +22,11 @@ class Options:
         scale: Observed pixels are this many times larger than enhanced ones; None reads it from the rasters.
         psf_sigma: Width of the sensor's Gaussian in observed pixels; None takes that of the enhanced file's tags, else
             the catalogue's.
-        sensor: Sensor of the catalogue by whose names bands are known.
+        sensor: Sensor of the catalogue by whose names bands are known; None takes Sentinel-2A, and leaves out indices
+            where the names fit Landsat as well.
         reflectance_scale: Stored number that means reflectance 1 in every raster; None reads it from the files.
         nodata: Stored number that says "no data" in every raster; None reads it from the files.
+        gsd_m: Metres per enhanced pixel, where the file does not say.
         samples: How many windows are looked at for the figures that need neighbourhoods.
         classes: Names of land-cover classes by their number.
 
@@ -35,9 +37,10 @@ class Options:
     data_range: float = 1.0
     scale: int | None = None
     psf_sigma: float | None = None
-    sensor: str = RGBN_SENSOR
+    sensor: str | None = None
     reflectance_scale: float | None = None
     nodata: float | None = None
+    gsd_m: float | None = None
     samples: int = 9
     classes: Mapping[int, str] = field(default_factory=dict)
 
@@ -53,4 +56,9 @@ class Options:
             )
         if self.samples < 1:
             raise ConfigError(f"--samples is {self.samples}; expected at least 1 window.")
-        sensor(self.sensor)
+        sensor(self.sensor_name)
+
+    @property
+    def sensor_name(self) -> str:
+        """The sensor by whose names bands are known."""
+        return self.sensor or RGBN_SENSOR

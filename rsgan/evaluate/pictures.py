@@ -97,7 +97,7 @@ def _shown(place: Place, found: Evaluation, high: float) -> ShownPlace:
 
 
 def _pictures(place: Place, found: Evaluation) -> tuple[Picture, ...]:
-    view, channels = place.view, rgb_channels(found.bands, found.options.sensor)
+    view, channels = place.view, rgb_channels(found.bands, found.options.sensor_name)
     images: dict[str, tuple[Floats, Bools]] = {
         name: (image, view.enhanced_valid if name == "enhanced" else view.valid) for name, image in view.images.items()
     }

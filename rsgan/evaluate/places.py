@@ -33,7 +33,8 @@ class Place:
 def choose_places(rasters: Rasters, tally: Tally) -> tuple[Place, ...]:
     """The places with the largest and the median error, and the centre; those that coincide are shown once."""
     height, width = rasters.grid.shape
-    wanted = [*_by_error(tally.tiles, len(rasters.bands)), ("Centre", (height / 2, width / 2))]
+    what = "residual" if rasters.reference is None else "error"
+    wanted = [*_by_error(tally.tiles, len(rasters.bands), what), ("Centre", (height / 2, width / 2))]
     titles: dict[tuple[int, int], list[str]] = {}
     side = max(1, SHOWN_SIDE // rasters.scale)
     tall, wide = (min(side, length) for length in walked(rasters))
@@ -47,7 +48,7 @@ def choose_places(rasters: Rasters, tally: Tally) -> tuple[Place, ...]:
     )
 
 
-def _by_error(tiles: ErrorMap, bands: int) -> list[tuple[str, tuple[float, float]]]:
+def _by_error(tiles: ErrorMap, bands: int, what: str) -> list[tuple[str, tuple[float, float]]]:
     """Centres in enhanced pixels of the tiles with the largest and the median error, among those with enough data."""
     errors = np.where(tiles.count >= LEAST_VALID * bands * tiles.block**2, tiles.rmse(), np.nan)
     known = np.flatnonzero(~np.isnan(errors))
@@ -56,7 +57,7 @@ def _by_error(tiles: ErrorMap, bands: int) -> list[tuple[str, tuple[float, float
     ranked = known[np.argsort(errors.flat[known], kind="stable")]
     centre = {
         title: np.unravel_index(tile, errors.shape)
-        for title, tile in (("Largest error", ranked[-1]), ("Median error", ranked[(len(ranked) - 1) // 2]))
+        for title, tile in ((f"Largest {what}", ranked[-1]), (f"Median {what}", ranked[(len(ranked) - 1) // 2]))
     }
     return [
         (title, ((float(row) + 0.5) * tiles.block, (float(column) + 0.5) * tiles.block))

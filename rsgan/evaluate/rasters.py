@@ -176,7 +176,9 @@ def open_rasters(
     """
     given = {"enhanced": enhanced, "reference": reference, "observed": observed, "uncertainty": uncertainty}
     with ExitStack() as files:
-        scenes = {role: files.enter_context(_open(path, options)) for role, path in given.items() if path is not None}
+        scenes = {
+            role: files.enter_context(_open(role, path, options)) for role, path in given.items() if path is not None
+        }
         ours = scenes["enhanced"]
         classes = None if land_cover is None else files.enter_context(_open_classes(str(land_cover), ours))
         scale = _nested(scenes["observed"], ours) if "observed" in scenes else 1
@@ -185,20 +187,26 @@ def open_rasters(
                 f"{observed} and {enhanced} have pixels of one size; --observed takes the coarser raster from which "
                 f"the enhanced one was made. Give that, or compare the two with --reference."
             )
-        bands = _common_bands(scenes, options.sensor)
+        bands = _common_bands(scenes, options.sensor_name)
         layers = {
-            role: Layer(scene, _order(scene, bands, options.sensor), _finer(role, scene, ours))
+            role: Layer(scene, _order(scene, bands, options.sensor_name), _finer(role, scene, ours))
             for role, scene in scenes.items()
         }
         yield Rasters(
             layers["enhanced"], layers.get("reference"), layers.get("observed"), layers.get("uncertainty"), classes,
             bands, scale, _sensed(ours, bands, options) if "observed" in scenes else None,
-            tuple(_notes(scenes, bands, options.sensor)),
+            tuple(dict.fromkeys(_notes(scenes, bands, options.sensor_name))),
         )  # fmt: skip
 
 
-def _open(path: str | Path, options: Options) -> Scene:
-    return Scene.open((path,), wanted=None, reflectance_scale=options.reflectance_scale, nodata=options.nodata)
+def _open(role: str, path: str | Path, options: Options) -> Scene:
+    return Scene.open(
+        (path,),
+        wanted=None,
+        reflectance_scale=options.reflectance_scale,
+        nodata=options.nodata,
+        gsd_m=options.gsd_m if role == "enhanced" else None,
+    )
 
 
 def _finer(role: str, scene: Scene, ours: Scene) -> int:
@@ -288,21 +296,21 @@ def _notes(scenes: dict[str, Scene], bands: Sequence[str], sensor_name: str) -> 
             yield f"{role} {scene.name}: bands {' '.join(left)} are not in all rasters and are left out"
         if scene.radiometry.source.startswith("stored numbers") and set(scene.radiometry.scale) != {1.0}:
             yield f"{scene.name} does not say what its numbers mean; taken as reflectance: {scene.radiometry.source}"
-        yield from (note.rstrip(".") for note in scene.notes)
+        yield from (note.rstrip(".") for note in scene.notes if role == "enhanced" or "--gsd" not in note)
 
 
 def _sensed(enhanced: Scene, bands: tuple[str, ...], options: Options) -> Sensed:
     """The sensor model, from the flag, the tags of the enhanced file, or the catalogue."""
-    names, keys = enhanced.tags, _keys(enhanced, options.sensor)
+    names, keys = enhanced.tags, _keys(enhanced, options.sensor_name)
     stated = {name: _tagged(names.get(name), keys, bands) for name in ("RSGAN_PSF_SIGMA", "RSGAN_NOISE")}
     noise = stated["RSGAN_NOISE"]
     if options.psf_sigma is not None:
         return Sensed(np.full(len(bands), options.psf_sigma), noise, "--psf-sigma")
     if stated["RSGAN_PSF_SIGMA"] is not None:
         return Sensed(stated["RSGAN_PSF_SIGMA"], noise, f"stated by {enhanced.name}")
-    known = [sensor(options.sensor).find(band) for band in bands]
+    known = [sensor(options.sensor_name).find(band) for band in bands]
     sigma = [USUAL_SIGMA if band is None or band.mtf_nyquist is None else band.psf_sigma for band in known]
-    title = sensor(options.sensor).title
+    title = sensor(options.sensor_name).title
     return Sensed(np.array(sigma), noise, f"of {title}, and {USUAL_SIGMA:g} for bands that it does not know")
 
 

@@ -97,11 +97,8 @@ def _bands(found: Evaluation) -> Table:
         )
         for index, band in enumerate(found.bands)
     ]
-    return Table("Band by band", columns, tuple(rows), caption=f"PSNR and SSIM for a data range of {_range(found)}.")
-
-
-def _range(found: Evaluation) -> str:
-    return f"{found.options.data_range:g}"
+    caption = f"PSNR and SSIM for a data range of {found.options.data_range:g}." if "psnr_db" in shown else ""
+    return Table("Band by band", columns, tuple(rows), caption=caption)
 
 
 def _of_band(figures: BandFigures, index: int, figure: Figure) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rsgan.catalogue import sensor
 from rsgan.errors import InputError
+from rsgan.evaluate.options import Options
 from rsgan.evaluate.rasters import NO_CLASS, Bools, Floats, Rasters
 from rsgan.evaluate.views import View, step_side, walked
 from rsgan.metrics.coverage import CoverageCounts
@@ -27,11 +28,13 @@ MAP_SIDE = 640
 """Longest side in pixels, about, of the map of errors."""
 
 
-def index_bands(bands: tuple[str, ...], sensor_name: str) -> dict[str, tuple[int, int]]:
-    """Where the two bands of each index are, for those that are there.
+def fits_two_sensors(bands: tuple[str, ...]) -> bool:
+    """Whether the names may be those of Sentinel-2, where B08 is near infrared, and of Landsat, where it is pan."""
+    return {"B05", "B08"} <= set(bands) and not {"B8A", "B12"} & set(bands)
 
-    B08 is near infrared on Sentinel-2 and panchromatic on Landsat: the sensor decides.
-    """
+
+def index_bands(bands: tuple[str, ...], sensor_name: str) -> dict[str, tuple[int, int]]:
+    """Where the two bands of each index are, for those that are there."""
     common = {band.common_name: band.name for band in sensor(sensor_name).bands}
     if "nir" not in common and "nir08" in common:
         common["nir"] = common["nir08"]
@@ -136,9 +139,10 @@ class Tally:
         tiles: Of the errors, of the places that are compared.
     """
 
-    def __init__(self, rasters: Rasters, sensor_name: str) -> None:
+    def __init__(self, rasters: Rasters, options: Options) -> None:
         bands = len(rasters.bands)
-        self._indices = index_bands(rasters.bands, sensor_name)
+        unclear = options.sensor is None and fits_two_sensors(rasters.bands)
+        self._indices = {} if unclear else index_bands(rasters.bands, options.sensor_name)
         self._class_path = "" if rasters.land_cover is None else rasters.land_cover.path
         self.against_reference: dict[str, Sums] = defaultdict(lambda: Sums.none(bands))
         self.against_observed: dict[str, Sums] = defaultdict(lambda: Sums.none(bands))

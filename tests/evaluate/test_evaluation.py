@@ -106,6 +106,34 @@ def test_indices_are_the_mean_difference_of_ndvi_and_ndwi(place):
         assert figures[f"{key}_bias"].pooled == pytest.approx(difference[bright].mean(), abs=1e-7)
 
 
+def test_names_that_fit_landsat_too_give_no_index_until_the_sensor_is_said(make_raster, place):
+    names = {"descriptions": ("B03", "B04", "B05", "B08"), "transform": FINE}
+    pair = [
+        make_raster(f"{name}.tif", image, **names) for name, image in (("l", place.enhanced), ("m", place.reference))
+    ]
+    unclear = evaluate(pair[0], reference=pair[1])
+    assert not [key for key in unclear.figures["enhanced"] if key.startswith("nd")]
+    assert any("B08 is near infrared on Sentinel-2 and panchromatic on Landsat" in note for note in unclear.notes)
+    told = {
+        name: evaluate(pair[0], reference=pair[1], options=Options(sensor=name))
+        .figures["enhanced"]["ndvi_error"]
+        .pooled
+        for name in ("sentinel-2a", "landsat-8")
+    }
+    for name, nir in (("sentinel-2a", 3), ("landsat-8", 2)):
+        ours, truth = (image[[nir, 1]].astype(float) for image in (place.enhanced, place.reference))
+        difference = np.subtract(*ours) / ours.sum(axis=0) - np.subtract(*truth) / truth.sum(axis=0)
+        assert told[name] == pytest.approx(np.abs(difference)[truth.sum(axis=0) > 0.1].mean(), rel=1e-5)
+
+
+def test_values_that_are_no_reflectance_are_named(make_raster, place):
+    path = make_raster("stored.tif", place.enhanced * 10000, transform=FINE, descriptions=("B02", "B03", "B04", "B08"))
+    assert any("where reflectance is about 0..1" in note for note in evaluate(path).notes)
+    right = evaluate(path, options=Options(reflectance_scale=10000))
+    assert not any("reflectance is about" in note for note in right.notes)
+    assert right.ranges.highest == pytest.approx(place.enhanced.max(axis=(1, 2)))
+
+
 def test_the_size_of_the_windows_changes_no_sum(make_place, monkeypatch):
     holes = np.zeros((96, 128), bool)
     holes[20:50, 60:90] = True
