@@ -15,6 +15,8 @@ NEIGHBOURS = 3
 """Side of the neighbourhood of fine pixels that the law looks at; odd."""
 RIDGE = 1e-2
 """Weight of the ridge, relative to the mean square of each feature."""
+ROUNDING = 1e-7
+"""Detail of a guide below this share of its largest value is rounding, and says nothing of other bands."""
 STEPS = 5
 """Steps of back-projection that close the injection."""
 
@@ -87,6 +89,7 @@ class LinearFit:
         self.sigma, self.scale, self.guides = sigma.double(), scale, guides
         self.gram = torch.zeros(features, features, dtype=torch.float64)
         self.cross = torch.zeros(features, len(sigma), dtype=torch.float64)
+        self.largest = torch.zeros(guides, dtype=torch.float64)
         self.count = 0
 
     def add(self, observed: Tensor, guide: Tensor, valid: Tensor | None = None) -> None:
@@ -104,11 +107,15 @@ class LinearFit:
         observed = observed[..., :height, :width].double()
         shared = self.sigma.mean().reshape(1, 1)
         lost = high_pass(observed, self.sigma[None], self.scale)[0].flatten(1)
-        detail = high_pass(degrade(guide, shared, self.scale), shared, self.scale)
+        coarse = degrade(guide, shared, self.scale)
+        detail, level = high_pass(coarse, shared, self.scale), coarse[0].flatten(1).abs()
         features = functional.unfold(_pad(detail), NEIGHBOURS)[0]
         if valid is not None:
             kept = valid[:height, :width].flatten()
-            lost, features = lost[:, kept], features[:, kept]
+            lost, features, level = lost[:, kept], features[:, kept], level[:, kept]
+        if features.shape[1] == 0:
+            return
+        self.largest = torch.maximum(self.largest, level.amax(1))
         self.gram += features @ features.T
         self.cross += features @ lost.T
         self.count += features.shape[1]
@@ -125,7 +132,8 @@ class LinearFit:
                 f"{2 * self.scale} coarse pixels or all nodata. Give a larger part of it."
             )
         strength = torch.diag(self.gram)
-        ridge = torch.diag(RIDGE * strength + 1e-12 * strength.max() + 1e-30)
+        floor = self.count * (ROUNDING * self.largest.repeat_interleave(NEIGHBOURS**2)) ** 2
+        ridge = torch.diag(RIDGE * strength + floor + 1e-30)
         weights = torch.linalg.solve(self.gram + ridge, self.cross).T
         shape = (len(self.sigma), self.guides, NEIGHBOURS, NEIGHBOURS)
         return LinearInjection(weights.reshape(shape).contiguous(), self.sigma, self.scale)
