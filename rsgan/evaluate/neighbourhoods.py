@@ -27,6 +27,8 @@ LEAST_VALID = 0.5
 """Share of valid pixels from which a window is worth looking at."""
 FREQUENCIES = np.linspace(0.0, 0.5, 65)
 """At which spectra are told, cycles per enhanced pixel."""
+LEAST_INSIDE = 4
+"""Observed pixels that shares of detail need within the border that they leave out, each way."""
 _TRIES = 8
 
 
@@ -177,6 +179,8 @@ def _correctness(square: _Gapless, name: str, scale: int) -> Correctness | None:
     if square.observed is None or square.reference is None:
         return None
     border = -(-correctness.BORDER // scale) * scale
+    if min(square.observed.shape[1:]) - 2 * border // scale < LEAST_INSIDE:
+        return None
     return correctness.measure(square.observed, square.images[name], square.reference, border=border)
 
 

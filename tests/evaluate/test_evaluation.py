@@ -106,6 +106,29 @@ def test_indices_are_the_mean_difference_of_ndvi_and_ndwi(place):
         assert figures[f"{key}_bias"].pooled == pytest.approx(difference[bright].mean(), abs=1e-7)
 
 
+@pytest.mark.parametrize("scale", [3, 4, 6, 24])
+def test_any_whole_step_in_pixel_size_is_measured(make_raster, place, scale, monkeypatch):
+    monkeypatch.setattr(views, "WINDOW_SIDE", 40)
+    reference = place.reference[:, :, :96]
+    observed = reference.reshape(4, 96 // scale, scale, 96 // scale, scale).mean(axis=(2, 4))
+    nearest = observed.repeat(scale, axis=1).repeat(scale, axis=2)
+    names = ("B02", "B03", "B04", "B08")
+    paths = {
+        name: make_raster(f"{name}.tif", image, transform=FINE @ Affine.scale(step), descriptions=names)
+        for name, image, step in (
+            ("enhanced", nearest, 1), ("reference", reference, 1), ("observed", observed, scale),
+        )
+    }  # fmt: skip
+    found = evaluate(**paths, options=Options(psf_sigma=0.0))
+    figures = found.figures["enhanced"]
+    assert found.scale == scale
+    assert figures["rmse"].pooled == pytest.approx(fidelity.rmse(nearest, reference).pooled, rel=1e-6)
+    assert figures["ergas"].pooled == pytest.approx(fidelity.ergas(nearest, reference, gsd_ratio=1 / scale), rel=1e-5)
+    assert figures["residual_rms"].pooled == pytest.approx(0, abs=1e-7)
+    assert ("improvement" in figures) == (scale < 24)
+    np.testing.assert_allclose(found.error_map.shape, np.array([96, 96]) // found.error_block)
+
+
 def test_names_that_fit_landsat_too_give_no_index_until_the_sensor_is_said(make_raster, place):
     names = {"descriptions": ("B03", "B04", "B05", "B08"), "transform": FINE}
     pair = [

@@ -45,7 +45,9 @@ def page() -> Page:
         places=(place("Largest error", 0), place("Centre", 40)),
         swipe=("observed", "enhanced"),
         error_legend=legend,
-        overview=Overview(picture("enhanced"), (("Centre", 10.0, 20.0, 30.0, 30.0),), legend),
+        overview=Overview(
+            picture("enhanced"), (("Centre", 10.0, 20.0, 30.0, 30.0), ("Largest error", 95.0, 2.0, 5.0, 5.0)), legend
+        ),
         tables=(Table("Figures", ("", "a", "b"), (("RMSE", "1", "2"),), frozenset({(0, 1)}), "Read it."),),
         charts=(chart,),
         explanations=(Explanation("RMSE", "Size of errors.", "Their kind."),),
