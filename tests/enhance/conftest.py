@@ -48,9 +48,12 @@ def random_state(config: ResidualGeneratorConfig, seed: int) -> dict[str, torch.
 
 
 def write_model(path: Path, *, scale: int = 2, adversarial: bool = True, **card: Any) -> Path:
-    """A model file with a very small network and random weights."""
-    config = ResidualGeneratorConfig(bands=4, scale=scale, channels=4, blocks=1, consistency_steps=1)
+    """A model file with a very small network and random weights; without `bands` it takes any band."""
     given = {"name": path.stem, "sensor": "sentinel-2a", "gsd_m": 10.0, "bands": RGBN, **card}
+    config = ResidualGeneratorConfig(
+        bands=len(given["bands"]) or 1, guides=len(given.get("guide", ())), scale=scale, channels=4, blocks=1,
+        consistency_steps=1,
+    )  # fmt: skip
     stated = ModelCard(
         task="superres", scale=scale, generator=config, discriminator=None, objective="none", sigma=(0.3, 0.5),
         noise=(0.0002, 0.003), samples_seen=0, training_data=("none",), limits=("random weights",),
@@ -74,3 +77,16 @@ def make_model(tmp_path: Path) -> MakeModel:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A very small x2 model with random weights, both generators."""
     return write_model(tmp_path_factory.mktemp("models") / "tiny-x2.safetensors")
+
+
+@pytest.fixture(scope="session")
+def guided_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A very small x2 model of three 20 m bands that the 10 m bands guide, with random weights."""
+    path = tmp_path_factory.mktemp("models") / "tiny-20to10.safetensors"
+    return write_model(path, bands=("B05", "B8A", "B11"), guide=RGBN, gsd_m=20.0, adversarial=False)
+
+
+@pytest.fixture(scope="session")
+def any_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A very small x2 model of any band, with random weights."""
+    return write_model(tmp_path_factory.mktemp("models") / "tiny-any.safetensors", bands=(), adversarial=False)
