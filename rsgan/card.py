@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rsgan.catalogue import SENSORS
 from rsgan.nn.discriminators import DiscriminatorConfig
 from rsgan.nn.generators import GeneratorConfig
+from rsgan.nn.uncertainty import UncertaintyConfig
 from rsgan.sensors.statistics import FEATURES
 
 
@@ -58,6 +59,22 @@ class ProbeCoefficients(BaseModel):
         return self
 
 
+class Uncertainty(BaseModel):
+    """The network that tells how wrong enhanced pixels may be, and how its standard errors become intervals.
+
+    Attributes:
+        head: its architecture.
+        factor_68: standard errors to each side that cover 68 % of the errors.
+        factor_95: the same for 95 %.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    head: UncertaintyConfig
+    factor_68: float = Field(gt=0)
+    factor_95: float = Field(gt=0)
+
+
 def refuse_unknown(sensor: str, bands: tuple[str, ...]) -> None:
     """Refuse a sensor or bands that the catalogue does not hold.
 
@@ -90,6 +107,7 @@ class ModelCard(BaseModel):
         sigma: range of point spread functions seen in training, input pixels.
         noise: range of noise seen in training, reflectance.
         probe: estimators of a scene's noise and point spread function, None if the file has none.
+        uncertainty: of the enhanced pixels, None if the file cannot tell.
         samples_seen: chips of training, both stages.
         training_data: data, places and licences.
         metrics: held-out figures.
@@ -115,6 +133,7 @@ class ModelCard(BaseModel):
     sigma: tuple[float, float]
     noise: tuple[float, float]
     probe: ProbeCoefficients | None = None
+    uncertainty: Uncertainty | None = None
     samples_seen: int = Field(ge=0)
     training_data: tuple[str, ...]
     metrics: tuple[Figure, ...] = ()

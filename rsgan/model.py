@@ -19,6 +19,7 @@ from rsgan.card import ModelCard
 from rsgan.errors import ModelError, RsganError
 from rsgan.nn.discriminators import Discriminator, build_discriminator
 from rsgan.nn.generators import Generator, build_generator
+from rsgan.nn.uncertainty import UncertaintyHead
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 ZOO = Path(__file__).parent / "zoo"
@@ -51,7 +52,7 @@ class Model:
 
     Attributes:
         card: what the model is.
-        tensors: weights under the prefixes `faithful.`, `adversarial.` and `discriminator.`.
+        tensors: weights under the prefixes `faithful.`, `adversarial.`, `discriminator.` and `uncertainty.`.
         path: file it came from.
     """
 
@@ -93,6 +94,28 @@ class Model:
         generator.load_state_dict(state)
         return generator.eval()
 
+    def uncertainty(self) -> UncertaintyHead:
+        """The network that tells how wrong enhanced pixels may be.
+
+        Raises:
+            ModelError: the file holds none.
+        """
+        if self.card.uncertainty is None:
+            raise ModelError(
+                f"{self.card.name} cannot tell how wrong its pixels may be. Leave --uncertainty out, or fit it with "
+                "rsgan train CONFIG --uncertainty-of MODEL."
+            )
+        head = UncertaintyHead(self.card.uncertainty.head)
+        head.load_state_dict(_part(self.tensors, "uncertainty."))
+        return head.eval()
+
+    def states(self) -> tuple[State, State | None, State | None]:
+        """Weights: faithful generator, adversarial one, discriminator; None for what the file does not hold."""
+        faithful, adversarial, discriminator = (
+            _part(self.tensors, f"{name}.") for name in ("faithful", "adversarial", "discriminator")
+        )
+        return faithful, adversarial or None, discriminator or None
+
     def discriminator(self) -> Discriminator:
         """The discriminator left over from training.
 
@@ -107,14 +130,24 @@ class Model:
 
 
 def save_model(
-    path: Path, card: ModelCard, faithful: State, adversarial: State | None, discriminator: State | None
+    path: Path,
+    card: ModelCard,
+    faithful: State,
+    adversarial: State | None,
+    discriminator: State | None,
+    uncertainty: State | None = None,
 ) -> None:
     """Write a model file under a temporary name, then rename it.
 
     Raises:
         ModelError: the folder cannot be written.
     """
-    parts = {"faithful.": faithful, "adversarial.": adversarial or {}, "discriminator.": discriminator or {}}
+    parts = {
+        "faithful.": faithful,
+        "adversarial.": adversarial or {},
+        "discriminator.": discriminator or {},
+        "uncertainty.": uncertainty or {},
+    }
     tensors = {
         f"{prefix}{key}": value.detach().cpu().contiguous()
         for prefix, part in parts.items()
@@ -137,11 +170,8 @@ def replace_card(path: Path, card: ModelCard) -> None:
     Raises:
         ModelError: the file is no model, its weights do not fit the new card, or it cannot be written.
     """
-    tensors = open_model(path).tensors
-    faithful, adversarial, discriminator = (
-        _part(tensors, f"{name}.") for name in ("faithful", "adversarial", "discriminator")
-    )
-    save_model(path, card, faithful, adversarial or None, discriminator or None)
+    model = open_model(path)
+    save_model(path, card, *model.states(), _part(model.tensors, "uncertainty.") or None)
 
 
 def zoo_names() -> tuple[str, ...]:
@@ -215,6 +245,8 @@ def open_model(name: str | Path) -> Model:
         model.generator(1.0 if model.has_adversarial else 0.0)
         if card.discriminator is not None:
             model.discriminator()
+        if card.uncertainty is not None:
+            model.uncertainty()
     except (RuntimeError, KeyError) as error:
         raise ModelError(f"{path}: its weights do not fit the architecture in its card ({error}).") from error
     return model

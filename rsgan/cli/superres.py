@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +13,6 @@ from rsgan.errors import RsganError
 
 if TYPE_CHECKING:
     from rsgan.enhance.options import Options, Reading
-    from rsgan.enhance.scene_enhancer import Symmetries
 
 
 @click.command(name="superres", short_help="Sharpen a multispectral raster.")
@@ -80,6 +80,16 @@ if TYPE_CHECKING:
     "--psf-sigma", type=float, help="Gaussian width of the point spread function, input pixels  [default: estimated]"
 )
 @click.option("--stack", is_flag=True, help="Write the finer bands that guide too: all bands on one grid.")
+@click.option(
+    "--adapt",
+    is_flag=True,
+    help="Fit a guided network to the scene itself first, one scale up (minutes); kept only if that helps.",
+)
+@click.option(
+    "--uncertainty",
+    type=click.Path(path_type=Path),
+    help="GeoTIFF for the standard error of every pixel (reflectance), as calibrated on held-out places.",
+)
 @click.option("--preview", type=click.Path(path_type=Path), help="PNG with input, bicubic and enhanced side by side.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done: model, windows, memory, size, time.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
@@ -130,32 +140,17 @@ def command(
 def _reading(settings: dict[str, Any]) -> Reading:
     from rsgan.enhance.options import Reading
 
-    keys = ("bands", "reflectance_scale", "nodata", "mask_clouds", "date")
-    return Reading(gsd_m=settings["gsd"], **{key: settings[key] for key in keys})
+    settings = settings | {"gsd_m": settings["gsd"]}
+    return Reading(**{field.name: settings[field.name] for field in fields(Reading)})
 
 
 def _options(settings: dict[str, Any]) -> Options:
     """Options from flags; values that no scene could make right are wrong use."""
     from rsgan.enhance.options import Options
 
-    keys = (
-        "sharpness",
-        "window",
-        "batch",
-        "device",
-        "precision",
-        "bbox",
-        "crop",
-        "noise",
-        "psf_sigma",
-        "stack",
-        "overwrite",
-    )
+    given = {field.name: settings[field.name] for field in fields(Options) if field.name in settings}
+    given |= {"consistency": settings["consistency"] == "on", "symmetries": int(settings["symmetries"])}
     try:
-        return Options(
-            consistency=settings["consistency"] == "on",
-            symmetries=cast("Symmetries", int(settings["symmetries"])),
-            **{key: settings[key] for key in keys},
-        )
+        return Options(**given)
     except RsganError as error:
         raise click.UsageError(str(error)) from error

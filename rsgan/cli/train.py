@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rsgan.cli.options import device_choice, friendly_errors, progress_bar, talk, verbosity
+
+if TYPE_CHECKING:
+    from rsgan.training.config import TrainConfig
 
 
 @click.command(name="train", short_help="Train a model on your own tiles.")
@@ -14,10 +18,22 @@ from rsgan.cli.options import device_choice, friendly_errors, progress_bar, talk
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the tiles; overrides data.root of the config.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run  [default: runs/NAME]")
 @click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
+@click.option(
+    "--uncertainty-of",
+    type=click.Path(path_type=Path),
+    help="Instead of training: fit to this model file how wrong its pixels may be, and write that into it.",
+)
 @device_choice
 @verbosity
 def command(
-    config: Path, data: Path | None, out: Path | None, resume: bool, device: str, quiet: bool, verbose: bool
+    config: Path,
+    data: Path | None,
+    out: Path | None,
+    resume: bool,
+    uncertainty_of: Path | None,
+    device: str,
+    quiet: bool,
+    verbose: bool,
 ) -> None:
     """Train as CONFIG (a YAML file) says: writes log, panels, checkpoint and model.safetensors into the run folder.
 
@@ -34,6 +50,9 @@ def command(
         settings = load_config(config)
         if data is not None:
             settings = settings.model_copy(update={"data": settings.data.model_copy(update={"root": data})})
+        if uncertainty_of is not None:
+            _fit_uncertainty(settings, uncertainty_of, quiet=quiet)
+            return
         run = out or Path("runs") / settings.model.name
         total = settings.training.faithful_samples + settings.training.adversarial_samples
         with progress_bar("chips", quiet=quiet or verbose) as progress:
@@ -42,3 +61,15 @@ def command(
                 if verbose or any(key.startswith("gain_db") for key in values):
                     talk(["  ".join(f"{key} {value:.5g}" for key, value in values.items())], quiet=quiet)
         click.echo(str(run / MODEL))
+
+
+def _fit_uncertainty(settings: TrainConfig, path: Path, *, quiet: bool) -> None:
+    from rsgan.model import open_model
+    from rsgan.training.uncertainty import fit_uncertainty
+
+    samples, values = settings.training.uncertainty_samples, dict[str, float]()
+    with progress_bar("chips", quiet=quiet) as progress:
+        for values in fit_uncertainty(open_model(path), settings, samples):
+            progress(int(values["samples_seen"]), samples)
+    talk(["  ".join(f"{key} {value:.5g}" for key, value in values.items())], quiet=quiet)
+    click.echo(str(path))

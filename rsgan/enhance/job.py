@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from rsgan.card import ModelCard
 from rsgan.catalogue import SENSORS
+from rsgan.enhance.adapt import Adaptation, adapt
 from rsgan.enhance.choice import departs, metres
 from rsgan.enhance.guiding import Guiding
 from rsgan.enhance.options import Options, chosen_part
@@ -27,6 +29,9 @@ from rsgan.errors import OutputError
 from rsgan.filters.linear_injection import injection_reach
 from rsgan.geo import FILL_REACH, Grid, RasterWriter, Scene, Window, WindowPlan, plan
 from rsgan.model import Model, choose_device
+from rsgan.nn.generators import Generator
+from rsgan.nn.generators.residual import BICUBIC_REACH
+from rsgan.nn.uncertainty import UncertaintyHead
 
 T = TypeVar("T")
 
@@ -53,21 +58,27 @@ class Result:
         path: the raster that was written.
         residual_rms: RMS of degrade(enhanced) - observed per band, reflectance.
         statistics: what was decided about the scene.
+        adaptation: of the network to the scene; None without.
+        uncertainty: the raster of standard errors; None without.
         seconds: wall time.
     """
 
     path: Path
     residual_rms: NDArray[np.float64]
     statistics: SceneStatistics
+    adaptation: Adaptation | None
+    uncertainty: Path | None
     seconds: float
 
     def lines(self) -> list[str]:
         """The result in words."""
         statistics = self.statistics
         return [
+            *([] if self.adaptation is None else [str(self.adaptation)]),
             f"consistency: degrade(enhanced) - observed has RMS {_listed(self.residual_rms)} reflectance per band",
             f"scene: noise {_listed(statistics.noise)}, point spread function {_listed(statistics.sigma, 3)} input "
             f"pixels ({statistics.source})",
+            *([] if self.uncertainty is None else [f"wrote {self.uncertainty}, the standard error of every pixel"]),
             f"wrote {self.path} in {self.seconds:.1f} s",
         ]
 
@@ -95,6 +106,8 @@ class Method:
         """A network."""
         card = model.card
         reach = model.receptive_field + (injection_reach(card.scale) if card.guide else 0)
+        if card.uncertainty is not None:
+            reach += -(-model.uncertainty().reach // card.scale) + BICUBIC_REACH
         return cls(card.name, reason, card.scale, reach, model)
 
     @classmethod
@@ -242,10 +255,13 @@ class Job:
         enhancer(chip, inner, valid, guide)
         return (time.perf_counter() - started) / side**2
 
-    def _enhancer(self, statistics: SceneStatistics) -> SceneEnhancer:
+    def _enhancer(self, statistics: SceneStatistics, generator: Generator | None = None) -> SceneEnhancer:
+        """The method bound to the scene, with another generator than the model's if one is given."""
         options, model = self.options, self.method.model
+        if generator is None and model is not None:
+            generator = model.generator(options.sharpness)
         return SceneEnhancer(
-            None if model is None else model.generator(options.sharpness),
+            generator,
             statistics,
             choose_device(options.device),
             self.method.scale,
@@ -253,7 +269,15 @@ class Job:
             options.precision,
             options.consistency,
             options.symmetries,
+            *self._head(),
         )
+
+    def _head(self) -> tuple[UncertaintyHead | None, float]:
+        """What tells the standard error, and the factor that makes it one: 68 % of the errors are smaller."""
+        model = self.method.model
+        if self.options.uncertainty is None or model is None or model.card.uncertainty is None:
+            return None, 1.0
+        return model.uncertainty(), model.card.uncertainty.factor_68
 
     def run(self, progress: Progress | None = None) -> Result:
         """Do it.
@@ -270,7 +294,12 @@ class Job:
             sigma=self.options.psf_sigma,
         )
         enhancer = self._enhancer(statistics)
-        with self._writer() as writer:
+        adaptation = None
+        if self.options.adapt and self.guiding is not None and enhancer.generator is not None:
+            generator = enhancer.generator.to("cpu")
+            adaptation = adapt(generator, self.scene, self.guiding, statistics, progress=progress)
+            enhancer = self._enhancer(statistics, adaptation.generator)
+        with self._writer() as writer, self._doubts_writer() or nullcontext() as doubts:
             walk(
                 self.scene,
                 enhancer,
@@ -278,11 +307,13 @@ class Job:
                 windows=self.windows,
                 background=statistics.scaling.centre,
                 view=self._view(statistics),
+                doubts=doubts,
                 batch=self.options.batch,
                 progress=progress,
             )
-            writer.update_tags(**self._tags(enhancer))
-        return Result(self.out, enhancer.residual_rms, statistics, time.perf_counter() - started)
+            writer.update_tags(**self._tags(enhancer, adaptation))
+        seconds = time.perf_counter() - started
+        return Result(self.out, enhancer.residual_rms, statistics, adaptation, self.options.uncertainty, seconds)
 
     def _view(self, statistics: SceneStatistics) -> GuideView | None:
         if self.guiding is None or statistics.guide is None:
@@ -314,22 +345,51 @@ class Job:
             cog=self.options.cog,
         )
 
-    def _tags(self, enhancer: SceneEnhancer) -> dict[str, str]:
+    def _doubts_writer(self) -> RasterWriter | None:
+        """Writer of the standard error; None where it is not asked for."""
+        path, card = self.options.uncertainty, self.method.card
+        if path is None or card is None or card.uncertainty is None:
+            return None
+        unit = card.uncertainty
+        return RasterWriter(
+            path,
+            grid=self.grid,
+            count=len(self.scene.bands),
+            dtype="float32",
+            nodata=float("nan"),
+            descriptions=[f"{name} standard error" for name in self.scene.bands],
+            tags={
+                "RSGAN_MODEL": card.name,
+                "RSGAN_UNCERTAINTY": "half width of the interval that holds 68 % of the errors, in reflectance (stored "
+                f"number = {1 / self.scene.radiometry.scale[0]:g} times that); measured against references at the "
+                "scale of the observations (Wald protocol)",
+                "RSGAN_FACTOR_95": f"{unit.factor_95 / unit.factor_68:.4g}",
+            },
+            overwrite=self.options.overwrite,
+            cog=self.options.cog,
+        )
+
+    def _tags(self, enhancer: SceneEnhancer, adaptation: Adaptation | None) -> dict[str, str]:
         method, options, statistics = self.method, self.options, enhancer.statistics
         file = {} if method.model is None else {"RSGAN_MODEL_SHA256": method.model.sha256}
-        return file | {
-            "RSGAN_MODEL": method.name,
-            "RSGAN_VERSION": version("rsgan"),
-            "RSGAN_SCALE": str(method.scale),
-            "RSGAN_SHARPNESS": f"{self.sharpness:g}",
-            "RSGAN_SYMMETRIES": str(options.symmetries),
-            "RSGAN_CONSISTENCY": "on" if options.consistency else "off",
-            "RSGAN_CONSISTENCY_RMS": _rounded(enhancer.residual_rms),
-            "RSGAN_NOISE": _rounded(statistics.noise),
-            "RSGAN_PSF_SIGMA": _rounded(statistics.sigma),
-            "RSGAN_STATISTICS": statistics.source,
-            "RSGAN_NOTE": f"detail finer than the input pixels is estimated by {method.name}, not observed",
-        }
+        fitted = {} if adaptation is None else {"RSGAN_ADAPTED": str(adaptation)}
+        return (
+            file
+            | fitted
+            | {
+                "RSGAN_MODEL": method.name,
+                "RSGAN_VERSION": version("rsgan"),
+                "RSGAN_SCALE": str(method.scale),
+                "RSGAN_SHARPNESS": f"{self.sharpness:g}",
+                "RSGAN_SYMMETRIES": str(options.symmetries),
+                "RSGAN_CONSISTENCY": "on" if options.consistency else "off",
+                "RSGAN_CONSISTENCY_RMS": _rounded(enhancer.residual_rms),
+                "RSGAN_NOISE": _rounded(statistics.noise),
+                "RSGAN_PSF_SIGMA": _rounded(statistics.sigma),
+                "RSGAN_STATISTICS": statistics.source,
+                "RSGAN_NOTE": f"detail finer than the input pixels is estimated by {method.name}, not observed",
+            }
+        )
 
     def check(self, preview: Path | None = None) -> None:
         """Refuse, before anything is computed, outputs that could not or should not be written.
@@ -340,12 +400,30 @@ class Job:
         self._writer()
         if preview is not None:
             check_preview(preview, overwrite=self.options.overwrite)
+        if self.options.uncertainty is not None:
+            self._check_uncertainty(self.options.uncertainty)
         if self.options.stack:
             self._check_stack()
+        if self.options.adapt and (self.guiding is None or self.method.model is None):
+            raise OutputError(f"--adapt: {self.method.name} is no network that finer bands guide. Leave it out.")
         for source in self.scene.paths:
-            for flag, target in (("--out", self.out), ("--preview", preview)):
+            for flag, target in (
+                ("--out", self.out),
+                ("--preview", preview),
+                ("--uncertainty", self.options.uncertainty),
+            ):
                 if target is not None and target.exists() and Path(source).exists() and target.samefile(source):
                     raise OutputError(f"{flag} {target} is the input itself, which stays as it is. Give another name.")
+
+    def _check_uncertainty(self, path: Path) -> None:
+        if self.method.model is None:
+            raise OutputError(
+                f"--uncertainty: {self.method.name} cannot tell how wrong its pixels may be. Leave it out."
+            )
+        self.method.model.uncertainty()
+        if path.absolute() == self.out.absolute():
+            raise OutputError(f"--uncertainty {path} is the output itself. Give another name.")
+        self._doubts_writer()
 
     def _check_stack(self) -> None:
         if self.guiding is None:

@@ -11,6 +11,7 @@ from rsgan.enhance.scene_enhancer import Precision, Symmetries
 from rsgan.errors import GridError, RsganError
 from rsgan.geo import Scene, Window
 from rsgan.model import Device
+from rsgan.nn.uncertainty import PASSES
 
 SMALLEST_WINDOW = 64
 
@@ -73,6 +74,7 @@ class Options:
         psf_sigma: Gaussian width of the point spread function in input pixels; None estimates it.
         stack: whether the finer bands that guide are written beside the enhanced ones, all on one grid.
         adapt: whether a guided network is first fitted to the scene itself, one scale up.
+        uncertainty: GeoTIFF for the standard error of every pixel, float32, reflectance; None writes none.
         overwrite: whether an existing output is replaced.
         cog: whether the output is a cloud-optimised GeoTIFF.
     """
@@ -90,6 +92,7 @@ class Options:
     psf_sigma: float | None = None
     stack: bool = False
     adapt: bool = False
+    uncertainty: Path | None = None
     overwrite: bool = False
     cog: bool = True
 
@@ -107,6 +110,11 @@ class Options:
             raise RsganError(f"--batch {self.batch}: give at least 1.")
         if self.symmetries not in (1, 2, 4, 8):
             raise RsganError(f"--symmetries {self.symmetries}: give 1, 2, 4 or 8.")
+        if self.uncertainty is not None and self.symmetries < PASSES:
+            raise RsganError(
+                f"--uncertainty looks at how {PASSES} turned passes differ; --symmetries is {self.symmetries}. Give at "
+                f"least --symmetries {PASSES}."
+            )
         if self.bbox is not None and self.crop is not None:
             raise RsganError("--bbox and --crop both choose a part of the scene; give one of them.")
         if self.noise is not None and not 0 <= self.noise < 1:

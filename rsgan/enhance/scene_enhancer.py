@@ -16,21 +16,12 @@ from rsgan.enhance.statistics import SceneStatistics
 from rsgan.enhance.walk import Floats
 from rsgan.errors import RsganError
 from rsgan.nn.generators import Generator, Guide, SensorState
+from rsgan.nn.symmetries import averaged_passes
+from rsgan.nn.uncertainty import UncertaintyHead
 from rsgan.sensors.optical import degrade
 
 Precision = Literal["float32", "bfloat16"]
 Symmetries = Literal[1, 2, 4, 8]
-TURNS = (
-    (False, ()),
-    (False, (2, 3)),
-    (True, ()),
-    (True, (2, 3)),
-    (False, (2,)),
-    (False, (3,)),
-    (True, (2,)),
-    (True, (3,)),
-)
-"""The symmetries of the square as (transpose, axes to flip afterwards); each beginning of 1, 2, 4 or 8 is a group."""
 
 
 @contextmanager
@@ -58,6 +49,9 @@ class SceneEnhancer:
         precision: inside the network.
         consistency: whether the closing steps run.
         symmetries: turned and mirrored passes that are averaged; each costs as much as the first.
+        head: network that tells how wrong pixels may be; None leaves that out.
+        factor: what the head's standard errors are multiplied by.
+        standard_error: (N, C, scale h, scale w) reflectance, of the batch that was enhanced last; None without a head.
         squares: sum of squared residuals of degrade(enhanced) - observed per band, so far.
         count: number of residuals per band, so far.
     """
@@ -70,6 +64,9 @@ class SceneEnhancer:
     precision: Precision = "float32"
     consistency: bool = True
     symmetries: Symmetries = 1
+    head: UncertaintyHead | None = None
+    factor: float = 1.0
+    standard_error: Floats | None = field(init=False, default=None)
     squares: NDArray[np.float64] = field(init=False)
     count: NDArray[np.int64] = field(init=False)
 
@@ -80,6 +77,8 @@ class SceneEnhancer:
         if self.generator is not None:
             layout = {"device": self.device, "memory_format": torch.channels_last}
             self.generator = self.generator.to(**layout)  # type: ignore[call-overload]
+        if self.head is not None:
+            self.head = self.head.to(self.device)
 
     @torch.inference_mode()
     def __call__(
@@ -94,13 +93,26 @@ class SceneEnhancer:
         reduced = self.precision != "float32"
         with _enough_memory(observed), torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced):
             finer = None if guide is None else self._guide(observed, guide)
-            enhanced = self._averaged(seen, SensorState(sigma, noise), finer)
+            enhanced, doubt = self._enhanced(seen, SensorState(sigma, noise), finer)
         residual = (degrade(enhanced, sigma, self.scale) - seen).cpu().numpy()[:, :, inner[0], inner[1]]
         usable = valid[:, :, inner[0], inner[1]]
         squares = np.square(np.where(usable, residual, 0), dtype=np.float64)
         self.squares += squares.sum((0, 2, 3)) * scaling.spread**2
         self.count += usable.sum((0, 2, 3))
+        if self.head is not None:
+            standard = self.factor * self.head(enhanced, seen, doubt, noise).cpu().numpy()
+            self.standard_error = (standard * scaling.spread[:, None, None]).astype(np.float32)
         return scaling.to_reflectance(enhanced.cpu().numpy().astype(np.float64)).astype(np.float32)
+
+    def _enhanced(self, seen: Tensor, sensor: SensorState, guide: Guide | None) -> tuple[Tensor, Tensor]:
+        """Enhanced batch and its spread over turned passes, network units."""
+        if self.generator is not None:
+            return averaged_passes(
+                self.generator, seen, sensor, guide, passes=self.symmetries, consistency=self.consistency
+            )
+        if guide is None:
+            raise RsganError("the linear method needs finer bands.")
+        return guide.estimate, torch.zeros_like(guide.estimate)
 
     def _guide(self, observed: Floats, guide: Floats) -> Guide:
         """The guide and what the scene's linear law makes of it, in network units."""
@@ -114,35 +126,7 @@ class SceneEnhancer:
         units = statistics.guide.to_network(guide), statistics.scaling.to_network(estimate.cpu().numpy())
         return Guide(*(torch.from_numpy(values).to(self.device) for values in units))
 
-    def _averaged(self, seen: Tensor, sensor: SensorState, guide: Guide | None) -> Tensor:
-        """Mean over turned and mirrored passes, turned back: land has no up, so what differs between them is error.
-
-        Source: geometric self-ensemble, Timofte et al. 2016, arXiv:1511.02228, section 3.4.
-        """
-        if self.generator is None and guide is not None:
-            return guide.estimate
-        total = torch.zeros(())
-        for transpose, axes in TURNS[: self.symmetries]:
-            turned = None if guide is None else Guide(*(_turn(x, transpose, axes) for x in vars(guide).values()))
-            enhanced = self._pass(_turn(seen, transpose, axes), sensor, turned).flip(axes)
-            total = total.to(enhanced) + (enhanced.transpose(2, 3) if transpose else enhanced)
-        return total / self.symmetries
-
-    def _pass(self, seen: Tensor, sensor: SensorState, guide: Guide | None) -> Tensor:
-        """One pass of the network; one that takes a single band sees the bands one by one, as a batch."""
-        if self.generator is None:
-            raise RsganError("the linear method needs finer bands.")
-        n, bands, height, width = seen.shape
-        if self.generator.config.bands != bands:
-            seen, sensor = seen.reshape(n * bands, 1, height, width), sensor.one_by_one()
-        enhanced: Tensor = self.generator(seen, sensor, guide, consistency=self.consistency)
-        return enhanced.reshape(n, bands, height * self.scale, width * self.scale)
-
     @property
     def residual_rms(self) -> NDArray[np.float64]:
         """RMS of degrade(enhanced) - observed per band, reflectance; NaN for a band without a valid pixel."""
         return np.where(self.count > 0, np.sqrt(self.squares / np.maximum(self.count, 1)), np.nan)
-
-
-def _turn(values: Tensor, transpose: bool, axes: tuple[int, ...]) -> Tensor:
-    return (values.transpose(2, 3) if transpose else values).flip(axes)

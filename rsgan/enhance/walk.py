@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,6 +31,11 @@ class Enhancer(Protocol):
 
     @property
     def halo(self) -> int: ...  # noqa: D102
+
+    @property
+    def standard_error(self) -> Floats | None:
+        """Of the batch that was enhanced last, (N, C, scale h, scale w) reflectance; None where it is not asked for."""
+        ...
 
     def __call__(
         self, observed: Floats, inner: tuple[slice, slice], valid: NDArray[np.bool_], guide: Floats | None = None
@@ -125,6 +131,7 @@ def walk(
     windows: Sequence[WindowPlan],
     background: NDArray[np.floating],
     view: GuideView | None = None,
+    doubts: RasterWriter | None = None,
     batch: int = 1,
     progress: Progress | None = None,
 ) -> None:
@@ -137,13 +144,14 @@ def walk(
         windows: plan with at least `enhancer.halo` + `FILL_REACH` pixels of halo, origins relative to the scene.
         background: (C,) reflectance for pixels far from every valid one.
         view: finer bands that guide; None without.
+        doubts: open float32 writer on the same grid for the standard error; None without.
         batch: windows per call of the enhancer.
         progress: called after each batch.
     """
     origin = windows[0].keep
     steps = (_read(scene, window, background, enhancer.halo, view) for window in windows)
     done = 0
-    with Canvas(writer) as canvas:
+    with Canvas(writer) as canvas, Canvas(doubts) if doubts is not None else nullcontext() as second:
         for group in _grouped(steps, batch):
             inner = group[0].inner
             valid = np.stack([step.valid for step in group])
@@ -151,16 +159,23 @@ def walk(
             seen = np.stack([step.values for step in group])
             enhanced = enhancer(seen, inner, valid, np.stack(guides)) if guides else enhancer(seen, inner, valid)
             rows, columns = (_zoomed(s, enhancer.scale) for s in inner)
-            for step, chip in zip(group, enhanced[:, :, rows, columns], strict=True):
+            for number, (step, chip) in enumerate(zip(group, enhanced[:, :, rows, columns], strict=True)):
                 kept = step.valid[:, inner[0], inner[1]]
                 dn = restore(chip, kept, scene, scene.output_nodata, enhancer.scale)
                 if view is not None and view.order is not None:
                     dn = _stacked(dn, view, step.window.keep, scene.output_nodata)
-                place = _relative(step.window, origin)
-                canvas.add(dn, scale_window(place, enhancer.scale))
+                place = scale_window(_relative(step.window, origin), enhancer.scale)
+                canvas.add(dn, place)
+                if second is not None and enhancer.standard_error is not None:
+                    second.add(_masked(enhancer.standard_error[number, :, rows, columns], kept, enhancer.scale), place)
             done += len(group)
             if progress is not None:
                 progress(done, len(windows))
+
+
+def _masked(values: Floats, valid: NDArray[np.bool_], scale: int) -> Floats:
+    """NaN in the whole scale x scale square of each invalid pixel."""
+    return np.where(valid.repeat(scale, axis=1).repeat(scale, axis=2), values, np.float32(np.nan))
 
 
 def _stacked(dn: NDArray[Any], view: GuideView, keep: Window, nodata: float | None) -> NDArray[Any]:

@@ -139,6 +139,7 @@ class Training(Frozen):
         log_every: chips between two lines of the log.
         probe_samples: simulated observations on which the estimators of noise and point spread function are fitted at
             the end; 0 leaves them out of the model.
+        uncertainty_samples: chips on which `--uncertainty-of` fits how wrong the pixels of a finished model may be.
     """
 
     batch_size: int = Field(ge=1)
@@ -161,6 +162,7 @@ class Training(Frozen):
     checkpoint_every: int = Field(ge=1)
     log_every: int = Field(default=800, ge=1)
     probe_samples: int = Field(default=2000, ge=0)
+    uncertainty_samples: int = Field(default=4000, ge=80)
 
 
 class ModelDescription(Frozen):
