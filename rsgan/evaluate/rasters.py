@@ -203,7 +203,7 @@ def _open(role: str, path: str | Path, options: Options) -> Scene:
     return Scene.open(
         (path,),
         wanted=None,
-        reflectance_scale=options.reflectance_scale,
+        reflectance_scale=None if role == "uncertainty" else options.reflectance_scale,  # always reflectance
         nodata=options.nodata,
         gsd_m=options.gsd_m if role == "enhanced" else None,
     )

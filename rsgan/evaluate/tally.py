@@ -13,7 +13,7 @@ from rsgan.errors import InputError
 from rsgan.evaluate.options import Options
 from rsgan.evaluate.rasters import NO_CLASS, Bools, Floats, Rasters
 from rsgan.evaluate.views import View, step_side, walked
-from rsgan.metrics.coverage import CoverageCounts
+from rsgan.metrics.coverage import CoverageCounts, half_widths
 from rsgan.metrics.sums import IndexSums, Sums
 
 INDICES = {"NDVI": ("nir", "red"), "NDWI": ("green", "nir")}
@@ -124,6 +124,15 @@ def _block_sums(values: NDArray[np.float64], block: int) -> NDArray[np.float64]:
     return np.asarray(np.add.reduceat(rows, np.arange(0, values.shape[1], block), axis=1))
 
 
+def _stated_factor(rasters: Rasters) -> float | None:
+    """Standard errors that hold 95 %, as `rsgan superres --uncertainty` states them; None for another raster."""
+    stated = None if rasters.uncertainty is None else rasters.uncertainty.scene.tags.get("RSGAN_FACTOR_95")
+    try:
+        return None if stated is None else float(stated)
+    except ValueError:
+        return None
+
+
 class Tally:
     """Sums over the whole raster; `add` takes one window after the other.
 
@@ -150,6 +159,7 @@ class Tally:
         self.classes: dict[tuple[str, int], Sums] = defaultdict(lambda: Sums.none(bands))
         self.ranges: Ranges | None = None
         self.coverage: CoverageCounts | None = None
+        self._widths = half_widths(_stated_factor(rasters))
         self.valid: Counter[str] = Counter()
         self.map = ErrorMap(rasters.grid.shape, _map_block(rasters))
         self.tiles = ErrorMap(rasters.grid.shape, tile_side(rasters))
@@ -182,7 +192,7 @@ class Tally:
             self._add_classes(view, reference, view.classes)
         if view.sigma is not None and view.sigma_valid is not None and view.gradient is not None:
             error = view.images["enhanced"].astype(np.float64) - reference
-            counts = CoverageCounts.of(error, view.sigma, view.gradient, view.sigma_valid)
+            counts = CoverageCounts.of(error, view.sigma, view.gradient, view.sigma_valid, self._widths)
             self.coverage = counts if self.coverage is None else self.coverage + counts
 
     def _add_classes(self, view: View, reference: Floats, classes: NDArray[np.int64]) -> None:

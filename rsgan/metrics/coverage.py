@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from rsgan.metrics.comparison import Bools, Floats
 
@@ -21,8 +23,34 @@ TERCILES = ("smooth", "middle", "edges")
 _EDGES = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 600)])
 """Borders of the gradient's bins, reflectance per pixel; each is 2.3 % wider than the one before."""
 
-_HALF_WIDTHS = norm.ppf(0.5 + np.array(LEVELS) / 2)
-"""Half the width of a normal interval of each level, standard deviations."""
+
+def half_widths(factor_95: float | None = None) -> Floats:
+    """Half the width of the interval of each level, in stated standard errors.
+
+    Args:
+        factor_95: standard errors to each side that are to hold 95 % where one holds 68 %: the widths are then those of
+            the Student distribution with that ratio, whose tails are as heavy; None takes the normal distribution.
+    """
+    probabilities = 0.5 + np.array(LEVELS) / 2
+    normal: Floats = norm.ppf(probabilities)
+    if factor_95 is None:
+        return normal
+    at_68, at_95 = 0.5 + 0.68 / 2, 0.5 + 0.95 / 2
+
+    def excess(log_freedom: float) -> float:
+        freedom = np.exp(log_freedom)
+        return float(student.ppf(at_95, freedom) / student.ppf(at_68, freedom) - factor_95)
+
+    heaviest, lightest = np.log(0.7), np.log(1e4)
+    if excess(lightest) > 0:
+        log_freedom = lightest
+    elif excess(heaviest) < 0:
+        log_freedom = heaviest
+    else:
+        log_freedom = brentq(excess, heaviest, lightest)
+    freedom = np.exp(log_freedom)
+    widths: Floats = student.ppf(probabilities, freedom) / student.ppf(at_68, freedom)
+    return widths
 
 
 @dataclass(frozen=True)
@@ -67,6 +95,7 @@ class CoverageCounts:
         sigma: NDArray[np.floating],
         gradient: NDArray[np.floating],
         valid: Bools,
+        widths: Floats | None = None,
     ) -> "CoverageCounts":
         """The counts of one window.
 
@@ -75,11 +104,13 @@ class CoverageCounts:
             sigma: (C, H, W) stated standard error, same unit; values that are not above zero promise no error at all.
             gradient: (H, W) length of the local gradient of the reference, same unit per pixel.
             valid: bool (C, H, W).
+            widths: half widths of the levels in standard errors, from `half_widths`; None takes the normal ones.
         """
+        widths = half_widths() if widths is None else widths
         bins = np.broadcast_to(np.searchsorted(_EDGES, gradient, side="right") - 1, error.shape)[valid]
         size, promised = np.abs(error[valid]), np.maximum(sigma[valid], 0)
         count = len(_EDGES)
-        within = [np.bincount(bins[size <= width * promised], minlength=count) for width in _HALF_WIDTHS]
+        within = [np.bincount(bins[size <= width * promised], minlength=count) for width in widths]
         return cls(np.stack(within, axis=1).astype(np.float64), np.bincount(bins, minlength=count).astype(np.float64))
 
     def __add__(self, other: "CoverageCounts") -> "CoverageCounts":

@@ -363,11 +363,20 @@ def load_guided(config: TrainConfig, device: torch.device) -> tuple[GuidedPairDa
     Raises:
         RsganError: a file is missing, wrong, or on both sides of the split.
     """
-    training = list(_tiles(config, config.data.training))
-    held_out = list(_tiles(config, config.data.validation))
+    training, held_out = list(_tiles(config, config.data.training)), load_held_out(config)
     check_split([t.tile for t in training], [t.tile for t in held_out])
-    smallest = 4 * BORDER
-    held_out = [t for t in held_out if min(t.tile.valid.shape) >= smallest - BORDER and t.tile.valid.all()]
+    return GuidedPairDataset(training, config), GuidedValidation(held_out, config, device)
+
+
+def load_held_out(config: TrainConfig) -> list[GuidedTile]:
+    """Validation tiles of a guided model.
+
+    Raises:
+        RsganError: a file is missing or wrong, or none is large and whole enough to be judged.
+    """
+    smallest = 3 * BORDER
+    found = _tiles(config, config.data.validation)
+    held_out = [t for t in found if min(t.tile.valid.shape) >= smallest and t.tile.valid.all()]
     if not held_out:
         raise ConfigError(f"data: no validation tile is whole and at least {smallest} pixels wide. Name others.")
-    return GuidedPairDataset(training, config), GuidedValidation(held_out, config, device)
+    return held_out
