@@ -334,7 +334,7 @@ class Job:
             grid=self.grid,
             count=len(self.order),
             dtype=scene.dtype,
-            nodata=scene.output_nodata,
+            nodata=next((s.output_nodata for s in (scene, *stacked) if s.output_nodata is not None), None),
             descriptions=each(lambda s: [said or name for said, name in zip(s.descriptions, s.bands, strict=True)]),
             colorinterp=each(lambda s: s.colorinterp) if not stacked else None,
             scales=each(lambda s: s.stated.scales),

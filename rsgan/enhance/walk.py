@@ -161,9 +161,9 @@ def walk(
             rows, columns = (_zoomed(s, enhancer.scale) for s in inner)
             for number, (step, chip) in enumerate(zip(group, enhanced[:, :, rows, columns], strict=True)):
                 kept = step.valid[:, inner[0], inner[1]]
-                dn = restore(chip, kept, scene, scene.output_nodata, enhancer.scale)
+                dn = restore(chip, kept, scene, writer.nodata, enhancer.scale)
                 if view is not None and view.order is not None:
-                    dn = _stacked(dn, view, step.window.keep, scene.output_nodata)
+                    dn = _stacked(dn, view, step.window.keep, writer.nodata)
                 place = scale_window(_relative(step.window, origin), enhancer.scale)
                 canvas.add(dn, place)
                 if second is not None and enhancer.standard_error is not None:

@@ -103,7 +103,7 @@ class RasterWriter:
         if nodata is not None and not holds(dtype, nodata):
             raise OutputError(f"nodata {nodata:g} does not fit {dtype}, the type of {self.path}. Choose one that does.")
         check_output(self.path, overwrite=overwrite)
-        self._nodata = nodata
+        self.nodata = nodata
         self._tags = dict(tags or {})
         self._bands: dict[str, Sequence[Any] | None] = {
             "descriptions": descriptions,
@@ -188,7 +188,7 @@ class RasterWriter:
             "dtype": self.dtype,
             "crs": self.grid.crs,
             "transform": self.grid.transform if has_place else None,
-            "nodata": self._nodata,
+            "nodata": self.nodata,
             "photometric": "MINISBLACK",
             "alpha": "NO",
             "tiled": True,

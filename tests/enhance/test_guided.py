@@ -238,6 +238,20 @@ def test_a_nodata_of_the_guide_becomes_that_of_the_stack(make_pair: Callable[...
     np.testing.assert_array_equal(stacked[[0, 1, 2, 4]][~missing], values[~missing])
 
 
+def test_a_nodata_that_only_the_guide_declares_is_that_of_the_stack(make_pair: Callable[..., Pair]) -> None:
+    hole = (slice(60, 80), slice(70, 100))
+    pair = make_pair(guide_hole=hole, coarse={"nodata": None})
+    with rasterio.open(run(pair.files, method="linear", stack=True)) as dataset:
+        assert dataset.nodata == 0
+        missing = dataset.read() == 0
+    expected = np.zeros((140, 180), bool)
+    expected[hole] = True
+    assert (missing[[0, 1, 2, 4]] == expected).all()
+    assert not missing[[3, 5, 6]].any()
+    with rasterio.open(run(pair.files, method="linear")) as dataset:
+        assert dataset.nodata is None
+
+
 # place and metadata
 
 
