@@ -150,24 +150,24 @@ def _probe(card: ModelCard | None) -> Probe | None:
 
 def _estimate(
     probe: Probe, filled: list[Floats], chips: list[Chip], scalings: list[BandScaling], *, any_band: bool
-) -> tuple[Floats, Floats] | None:
-    """Median over windows of noise (C,) and sigma (C,), or None where no window is large enough.
+) -> tuple[Floats, Floats]:
+    """Median over windows of noise (C,) and sigma (C,), NaN for bands of which no window shows enough.
 
     Bands of one sensor share a point spread function; bands of any kind are looked at one by one.
     """
-    noises, sigmas = [], []
-    for values, chip, scaling in zip(filled, chips, scalings, strict=True):
-        valid = np.all(chip.valid, axis=0)
-        if min(valid.shape) < SMALLEST_PROBE or valid.sum() < SMALLEST_PROBE**2:
-            continue
-        groups = [slice(b, b + 1) for b in range(len(values))] if any_band else [slice(None)]
-        told = [probe.estimate(probe_features(values[g], valid, scaling.spread[g])) for g in groups]
-        noises.append(np.concatenate([ratio for ratio, _ in told]) * scaling.spread)
-        own = np.concatenate([sigma for _, sigma in told])
-        sigmas.append(own if any_band else np.full(len(values), own.mean()))
-    if not noises:
-        return None
-    return np.median(noises, axis=0), np.median(sigmas, axis=0)
+    bands = range(len(filled[0]))
+    noises, sigmas = np.full(len(bands), np.nan), np.full(len(bands), np.nan)
+    for group in [slice(b, b + 1) for b in bands] if any_band else [slice(None)]:
+        told = []
+        for values, chip, scaling in zip(filled, chips, scalings, strict=True):
+            valid = np.all(chip.valid[group], axis=0)
+            if min(valid.shape) < SMALLEST_PROBE or valid.sum() < SMALLEST_PROBE**2:
+                continue
+            ratio, sigma = probe.estimate(probe_features(values[group], valid, scaling.spread[group]))
+            told.append((ratio * scaling.spread[group], np.full(len(sigma), sigma.mean())))
+        if told:
+            noises[group], sigmas[group] = np.median(told, axis=0)
+    return noises, sigmas
 
 
 def scene_statistics(
@@ -214,11 +214,13 @@ def _noise_and_sigma(
     scalings: list[BandScaling],
 ) -> tuple[Floats, Floats, str]:
     probe = _probe(card)
-    any_band = card is not None and card.any_band
-    estimated = None if probe is None else _estimate(probe, filled, chips, scalings, any_band=any_band)
     limits = (0.0, MAX_SIGMA) if card is None else card.sigma
-    if estimated is not None:
-        return estimated[0], np.clip(estimated[1], *limits), "estimated from the scene"
+    if card is not None and probe is not None:
+        told, sigmas = _estimate(probe, filled, chips, scalings, any_band=card.any_band)
+        untold = np.isnan(told)
+        if not untold.all():
+            sigmas = np.where(untold, catalogue_sigma(card.sensor, scene.bands), sigmas)
+            return np.where(untold, 0.0, told), np.clip(sigmas, *limits), "estimated from the scene"
     named = card.sensor if card is not None else next((n for n in SENSORS if _all_in(n, scene.bands)), None)
     if guiding is None:
         sigmas = catalogue_sigma(named, scene.bands)

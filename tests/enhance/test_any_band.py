@@ -134,6 +134,17 @@ def test_a_band_is_what_it_is_alone_where_its_sensor_is_estimated_too(make_raste
         assert np.abs(together[number].astype(int) - pixels(alone)[0]).max() <= 1
 
 
+def test_a_hole_in_one_band_tells_nothing_about_the_sensor_of_another(make_raster: Make, told_model: Path) -> None:
+    values = bands([(1500, 300), (4000, 900), (300, 40)]).round().astype(np.uint16)
+    values[0, :, 30:60] = 0
+    values[2] = 0
+    together = pixels(run(make_raster("three.tif", values, nodata=0), told_model))
+    for number in range(2):
+        alone = run(make_raster("one.tif", values[number : number + 1], nodata=0), told_model)
+        assert np.abs(together[number].astype(int) - pixels(alone)[0]).max() <= 1
+    assert not together[2].any()
+
+
 @pytest.mark.parametrize("asked", [("2", "1"), ("b", "a")])
 def test_bands_are_chosen_in_the_order_asked(make_raster: Make, any_model: Path, asked: tuple[str, str]) -> None:
     values = bands([(1500, 300), (4000, 900), (300, 40)]).round().astype(np.uint16)
