@@ -1,6 +1,6 @@
 """Memory and time of a ten-band product: writes a section of RESULTS.md.
 
-    python -m benchmarks.memory_bands --data DIR [--sizes 1024 2048 4096] [--network-sizes 1024 2048 4096]
+    python -m benchmarks.memory_bands --data DIR [--sizes 1024 2048 4096 10980] [--network-sizes 1024 2048 4096]
 
 Six 20 m bands guided by four 10 m ones, all ten written (`--stack`), by `rsgan superres --symmetries 1` in a process of
 its own with every other setting at its default: a cloud-optimised GeoTIFF on a local disk, on the CPU. Scenes are
@@ -120,14 +120,19 @@ def extrapolated(costs: list[Cost]) -> list[str]:
     ]
 
 
+def _cells(cost: Cost) -> list[str]:
+    return [cost.method, str(cost.side), f"{cost.peak_mib:.0f}", f"{cost.seconds:.1f}", f"{cost.output_mib:.0f}"]
+
+
 def tables(costs: list[Cost]) -> str:
     """Markdown: every run, and the full product."""
     body = []
     for method in dict.fromkeys(cost.method for cost in costs):
         mine = [cost for cost in costs if cost.method == method]
-        body += [[c.method, str(c.side), f"{c.peak_mib:.0f}", f"{c.seconds:.1f}", f"{c.output_mib:.0f}"] for c in mine]
-        if len(mine) > 1 and mine[-1].side < FULL:
-            body.append(extrapolated(mine))
+        body += [_cells(cost) for cost in mine if cost.side < FULL]
+        if len([cost for cost in mine if cost.side < FULL]) > 1:
+            body.append(extrapolated([cost for cost in mine if cost.side < FULL]))
+        body += [_cells(cost) for cost in mine if cost.side >= FULL]
     return table(["method", "side, 10 m pixels", "peak memory, MiB", "seconds", "output, MiB"], body)
 
 
@@ -148,9 +153,11 @@ def main() -> None:
     ]
     body = tables(costs)
     print(body)
-    if arguments.model == parser.get_default("model"):
-        note = "Two figures for the full product: memory over the side, and over the area as the worst case."
-        record("memory_bands.py", f"`python -m benchmarks.memory_bands --data DIR`\n\n{note}\n\n{body}")
+    if arguments.model == parser.get_default("model") or not arguments.network_sizes:
+        sizes = " ".join(map(str, arguments.sizes)), " ".join(map(str, arguments.network_sizes))
+        command = f"`python -m benchmarks.memory_bands --data DIR --sizes {sizes[0]} --network-sizes {sizes[1]}`"
+        note = "Extrapolated memory: over the side and, as the worst case, over the area. Other work ran beside it."
+        record("memory_bands.py", f"{command}\n\n{note}\n\n{body}")
 
 
 if __name__ == "__main__":

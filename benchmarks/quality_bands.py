@@ -32,7 +32,9 @@ TITLES = {
 NOTES = {
     "guided": (
         "Native pairs only: T33UUB and the BigEarthNet patches; 40 -> 20 m, 10 m bands degraded alike. 4 pixels at the "
-        "border left out. psf_sigma is told to every method except in the rows that say so; noise is told to none."
+        "border left out. psf_sigma is told, except in the rows that say so and under MTF, where each band has its own; "
+        "noise is told to none. MTF, where nothing is told, is the protocol nearest to a real scene. Scenes of less "
+        "than 48 x 48 observed pixels (the BigEarthNet patches) cannot be adapted to."
     ),
     "coarse": (
         "T33UUB only, one scene. B01 and B09 leave 16 x 16 observed pixels at 360 m, hardly enough to fit a law; the "

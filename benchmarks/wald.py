@@ -20,6 +20,7 @@ from PIL import Image
 from rasterio.crs import CRS
 
 import rsgan
+from rsgan.enhance.statistics import catalogue_sigma
 from rsgan.errors import RsganWarning
 from rsgan.filters.back_projection import back_projection
 from rsgan.geo import Grid, RasterWriter, Scene
@@ -46,27 +47,43 @@ SENTINEL = Storage()
 
 @dataclass(frozen=True)
 class Protocol:
-    """Gaussian width in input pixels and noise in reflectance of a simulated sensor."""
+    """Gaussian width in input pixels and noise in reflectance of a simulated sensor.
+
+    Attributes:
+        name: short.
+        sigma: of all bands; None for what each Sentinel-2 band's own MTF adds one scale up.
+        noise: standard deviation.
+    """
 
     name: str
-    sigma: float
+    sigma: float | None
     noise: float = 0.0
 
     def __str__(self) -> str:
         """For headings."""
-        return f"{self.name}: sigma {self.sigma:g} input pixels, noise {self.noise:g}"
+        width = "as each band's MTF says" if self.sigma is None else f"{self.sigma:g} input pixels"
+        return f"{self.name}: sigma {width}, noise {self.noise:g}"
 
-    def observe(self, reference: Floats, scale: int, seed: int, storage: Storage = SENTINEL) -> Floats:
+    def widths(self, count: int, scale: int, bands: tuple[str, ...]) -> torch.Tensor:
+        """Gaussian width of each band (1, C): the finer image already carries its own, and variances subtract."""
+        if self.sigma is not None:
+            return torch.full((1, count), self.sigma, dtype=torch.float64)
+        return torch.from_numpy(catalogue_sigma("sentinel-2a", bands) * np.sqrt(1 - 1 / scale**2))[None]
+
+    def observe(
+        self, reference: Floats, scale: int, seed: int, storage: Storage = SENTINEL, bands: tuple[str, ...] = ()
+    ) -> Floats:
         """(C, scale h, scale w) -> (C, h, w): Gaussian, area mean, noise, rounding to stored units."""
         sharp = torch.from_numpy(np.ascontiguousarray(reference, np.float64))[None]
-        seen = degrade(sharp, torch.full(sharp.shape[:2], self.sigma), scale)[0].numpy()
+        seen = degrade(sharp, self.widths(len(reference), scale, bands), scale)[0].numpy()
         noise = np.random.default_rng(seed).standard_normal(seen.shape)
         return storage.rounded(seen + self.noise * noise)
 
-    def project(self, observed: Floats, scale: int, steps: int) -> Floats:
+    def project(self, observed: Floats, scale: int, steps: int, bands: tuple[str, ...] = ()) -> Floats:
         """Bicubic, and as many steps of back-projection that is told the true sigma."""
         seen = torch.from_numpy(np.ascontiguousarray(observed, np.float64))[None]
-        return np.asarray(back_projection(seen, torch.full(seen.shape[:2], self.sigma), scale, steps)[0].numpy())
+        sigmas = self.widths(len(observed), scale, bands)
+        return np.asarray(back_projection(seen, sigmas, scale, steps)[0].numpy())
 
 
 @dataclass(frozen=True)

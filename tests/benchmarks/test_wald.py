@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import wald
+from rsgan.enhance.statistics import catalogue_sigma
 from rsgan.sensors.procedural import draw_scene
 
 BYTES = wald.Storage("uint8", 1 / 255)
@@ -32,6 +33,12 @@ def test_noise_is_as_strong_as_asked_and_decided_by_the_seed() -> None:
     assert first.std() == pytest.approx(0.002, rel=0.05)
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.001
+
+
+def test_without_a_sigma_each_band_is_blurred_by_what_its_own_mtf_adds() -> None:
+    widths = wald.Protocol("", None).widths(2, 2, ("B05", "B11"))[0].numpy()
+    np.testing.assert_allclose(widths, catalogue_sigma("sentinel-2a", ("B05", "B11")) * np.sqrt(0.75))
+    assert "as each band's MTF says" in str(wald.Protocol("", None))
 
 
 def test_zero_is_left_for_nodata_and_the_largest_unit_is_not_passed() -> None:
