@@ -135,6 +135,25 @@ def catalogue_sigma(sensor_name: str | None, bands: tuple[str, ...]) -> Floats:
     return np.array([psf_sigma(UNKNOWN_MTF if b is None or b.mtf_nyquist is None else b.mtf_nyquist) for b in found])
 
 
+def likely_sensor(bands: tuple[str, ...], gsd_m: tuple[float, float] | None) -> str | None:
+    """The sensor that has bands of these names; where several do, as Landsat and Sentinel-2, the one of such pixels.
+
+    Args:
+        bands: their names.
+        gsd_m: metres per pixel that they share; None when unknown.
+
+    Returns:
+        A key of `catalogue.SENSORS`: that of the bands whose own pixels differ least among themselves, then from
+        `gsd_m`; None where no sensor has them all.
+    """
+
+    def misfit(name: str) -> tuple[float, float]:
+        steps = np.log([sensor(name).band(band).gsd_m / (gsd_m or (1.0,))[0] for band in bands])
+        return round(float(steps.std()), 6), abs(float(steps.mean())) if gsd_m else 0.0
+
+    return min((name for name in SENSORS if all(map(sensor(name).find, bands))), key=misfit, default=None)
+
+
 def _guided_sigma(sensor_name: str | None, bands: tuple[str, ...], guide: tuple[str, ...], scale: int) -> Floats:
     """What blurs the bands beyond what already blurs the finer ones that guide them: variances subtract."""
     own, finer = catalogue_sigma(sensor_name, bands), catalogue_sigma(sensor_name, guide).mean() / scale
@@ -221,7 +240,7 @@ def _noise_and_sigma(
         if not untold.all():
             sigmas = np.where(untold, catalogue_sigma(card.sensor, scene.bands), sigmas)
             return np.where(untold, 0.0, told), np.clip(sigmas, *limits), "estimated from the scene"
-    named = card.sensor if card is not None else next((n for n in SENSORS if _all_in(n, scene.bands)), None)
+    named = card.sensor if card is not None else likely_sensor(scene.bands, scene.gsd_m)
     if guiding is None:
         sigmas = catalogue_sigma(named, scene.bands)
     else:
@@ -236,10 +255,6 @@ def _noise_and_sigma(
     said = f"sigma of {named}" if named else f"sigma of a usual sensor (MTF {UNKNOWN_MTF:g} at Nyquist)"
     told = "noise of flat ground" if noises[0].any() else "not estimated: no noise"
     return np.median(noises, axis=0), np.clip(sigmas, *limits), f"{told}, {said}"
-
-
-def _all_in(sensor_name: str, bands: tuple[str, ...]) -> bool:
-    return all(sensor(sensor_name).find(name) is not None for name in bands)
 
 
 def _with_guide(

@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, zoom
 
+from rsgan.catalogue import psf_sigma
+from rsgan.enhance.statistics import likely_sensor
 from rsgan.enhance.superres import superres
 from rsgan.errors import BandError, GridError, ModelError, OutputError, RsganError, RsganWarning
 
@@ -372,6 +374,41 @@ def test_a_pan_band_sharpens_the_bands_of_another_raster(make_raster: Make, land
     with rasterio.open(out) as dataset:
         assert dataset.descriptions == RGBN
         assert rmse(dataset.read(), ground) < 0.5 * rmse(bicubic, ground)
+
+
+@pytest.mark.parametrize(
+    ("bands", "gsd_m", "sensor"),
+    [
+        (("B05", "B8A", "B11"), (20.0, 20.0), "sentinel-2a"),
+        (("B02", "B03", "B04", "B08"), (10.0, 10.0), "sentinel-2a"),
+        (("B02", "B03", "B04", "B08"), (20.0, 20.0), "sentinel-2a"),  # seen coarser, but none of it is a pan band
+        (("B2", "B3", "B4", "B5", "B6", "B7"), (30.0, 30.0), "landsat-8"),
+        (("B2", "B3", "B4"), (30.0, 30.0), "landsat-8"),
+        (("B2", "B3", "B4"), None, "sentinel-2a"),
+        (("red", "green", "blue"), (0.6, 0.6), "aerial"),
+        (("B2", "temperature"), (30.0, 30.0), None),
+    ],
+)
+def test_names_that_two_sensors_share_are_told_apart_by_the_pixels(
+    bands: tuple[str, ...], gsd_m: tuple[float, float] | None, sensor: str | None
+) -> None:
+    assert likely_sensor(bands, gsd_m) == sensor
+
+
+def test_landsat_bands_are_blurred_as_landsat_blurs_them(make_raster: Make, land: Callable[..., np.ndarray]) -> None:
+    ground = land((80, 80))
+    fine, coarse = Affine(15, 0, 5e5, 0, -15, 5e6), Affine(30, 0, 5e5, 0, -30, 5e6)
+    files = [
+        make_raster("B8.tif", ground[:1], descriptions=["B8"], transform=fine, **scaled(1)),
+        make_raster(
+            "ms.tif", see_coarser(ground, 2), descriptions=["B2", "B3", "B4", "B5"], transform=coarse, **scaled(4)
+        ),
+    ]
+    with rasterio.open(run(files, method="linear")) as dataset:
+        tags = dataset.tags()
+    assert "sigma of landsat-8" in tags["RSGAN_STATISTICS"]
+    expected = psf_sigma(0.31) * np.sqrt(1 - 1 / 4)  # the pan band has the same MTF at half the pixel
+    np.testing.assert_allclose(json.loads(tags["RSGAN_PSF_SIGMA"]), [expected] * 4, rtol=1e-3)
 
 
 # what is refused
