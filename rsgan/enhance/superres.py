@@ -158,7 +158,7 @@ def superres(
         progress: called with (windows done, windows in all).
         settings: fields of `Reading` (bands, reflectance_scale, gsd_m, nodata, mask_clouds, date) and of `Options`
             (sharpness, window, batch, device, precision, bbox, crop, consistency, symmetries, noise, psf_sigma, stack,
-            adapt, overwrite, cog).
+            adapt, uncertainty, overwrite, cog).
 
     Returns:
         Path of the raster that was written; for an array, an array of the same kind.
@@ -171,6 +171,8 @@ def superres(
             source, out, model=model, method=method, scale=scale, preview=preview, progress=progress, **settings
         )
     sources = [source] if isinstance(source, str | Path) else list(source)
+    if settings.get("uncertainty") is not None:
+        settings["uncertainty"] = Path(settings["uncertainty"])
     job = prepare(
         sources,
         out,

@@ -72,6 +72,11 @@ def fit_uncertainty(model: Model, config: TrainConfig, samples: int) -> Iterator
     """
     if config.model.name != model.card.name:
         raise ConfigError(f"the config is that of {config.model.name}, the model is {model.card.name}.")
+    if config.training.chip_size <= 2 * BORDER:
+        raise ConfigError(
+            f"training.chip_size is {config.training.chip_size}; the uncertainty is learnt from chips of more than "
+            f"{2 * BORDER} pixels. Give a larger one."
+        )
     dataset: Dataset[Pairs] = _dataset(config)
     torch.manual_seed(config.seed)
     generator, settings = model.generator(), UncertaintyConfig()

@@ -8,11 +8,14 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from rsgan.card import ModelCard
+from rsgan.card import ModelCard, Uncertainty
 from rsgan.model import save_model
 from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig
+from rsgan.nn.uncertainty import UncertaintyConfig, UncertaintyHead
 
 RGBN = ("B02", "B03", "B04", "B08")
+
+UNCERTAINTY = Uncertainty(head=UncertaintyConfig(channels=4, layers=2), factor_68=1.5, factor_95=3.0)
 
 MakeRaster = Callable[..., Path]
 MakeModel = Callable[..., Path]
@@ -47,7 +50,9 @@ def random_state(config: ResidualGeneratorConfig, seed: int) -> dict[str, torch.
     return generator.state_dict()
 
 
-def write_model(path: Path, *, scale: int = 2, adversarial: bool = True, **card: Any) -> Path:
+def write_model(
+    path: Path, *, scale: int = 2, adversarial: bool = True, uncertainty: bool = False, **card: Any
+) -> Path:
     """A model file with a very small network and random weights; without `bands` it takes any band."""
     given = {"name": path.stem, "sensor": "sentinel-2a", "gsd_m": 10.0, "bands": RGBN, **card}
     config = ResidualGeneratorConfig(
@@ -57,9 +62,12 @@ def write_model(path: Path, *, scale: int = 2, adversarial: bool = True, **card:
     stated = ModelCard(
         task="superres", scale=scale, generator=config, discriminator=None, objective="none", sigma=(0.3, 0.5),
         noise=(0.0002, 0.003), samples_seen=0, training_data=("none",), limits=("random weights",),
-        licence="CC0-1.0", config_sha256="0", **given,
+        licence="CC0-1.0", config_sha256="0", uncertainty=UNCERTAINTY if uncertainty else None, **given,
     )  # fmt: skip
-    save_model(path, stated, random_state(config, 1), random_state(config, 2) if adversarial else None, None)
+    torch.manual_seed(9)
+    head = UncertaintyHead(UNCERTAINTY.head).state_dict() if uncertainty else None
+    sharp = random_state(config, 2) if adversarial else None
+    save_model(path, stated, random_state(config, 1), sharp, None, head)
     return path
 
 
