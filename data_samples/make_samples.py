@@ -1,10 +1,12 @@
 """Write the sample rasters of this folder: synthetic land as Sentinel-2 would see it, from one seed.
 
-Three GeoTIFFs of one place:
+Four GeoTIFFs of one place:
 
 - ``s2_rgbn_10m.tif``: B02 B03 B04 B08 at 10 m, uint16, dn = 10000 * reflectance; Gaussian PSF from the catalogue's MTF,
   area mean, noise, rounding; nodata 0 beyond a slanted swath edge;
 - ``s2_rgbn_reference_5m.tif``: the same land at 5 m by area mean alone, without sensor blur or noise;
+- ``s2_20m.tif``: B05 B06 B07 B8A B11 B12 of it at 20 m, mixed from the four bands by rules of thumb (``MIXTURES``), the
+  short-wave infrared by a factor of each class as well, so that it does not follow from the others;
 - ``landcover_10m.tif``: the most frequent class in each 10 m pixel, with the legend in its tags.
 
 And one of another, so that there is a place to judge on that was not trained on:
@@ -33,8 +35,22 @@ SHAPE: Final = (240, 320)
 GSD_M: Final = 10.0
 REFERENCE_GSD_M: Final = 5.0
 DRAWN_GSD_M: Final = 2.5
+COARSE_GSD_M: Final = 20.0
 NOISE: Final = 0.0008
 """Standard deviation in reflectance, the same in all bands; assumed."""
+
+MIXTURES: Final[dict[str, tuple[float, float, float, float]]] = {
+    "B05": (0.0, 0.10, 0.75, 0.15),
+    "B06": (0.0, 0.05, 0.20, 0.70),
+    "B07": (0.0, 0.00, 0.08, 0.90),
+    "B8A": (0.0, 0.00, 0.00, 1.02),
+    "B11": (0.0, 0.00, 1.10, 0.32),
+    "B12": (0.1, 0.00, 1.05, 0.14),
+}
+"""Shares of B02, B03, B04 and B08 in the bands at 20 m; assumed, to look plausible over vegetation and soil."""
+
+SHORT_WAVE: Final = (1.0, 0.3, 1.0, 1.2, 1.05, 0.8, 0.9, 0.85, 1.15)
+"""Factor of B11 and B12 by class number: what moisture and minerals do, and the finer bands do not see; assumed."""
 
 WEST, NORTH = 463_000.0, 5_247_000.0
 """Upper left corner in EPSG:32633; where the land is set down, not where it was seen."""
@@ -75,6 +91,15 @@ def write_first_place(folder: Path) -> None:
     reference = area_mean(land, round(REFERENCE_GSD_M / DRAWN_GSD_M))
     write_bands(folder / "s2_rgbn_reference_5m.tif", reference, REFERENCE_GSD_M, "synthetic land, area mean, no blur")
     write_land_cover(folder / "landcover_10m.tif", most_frequent(classes, round(GSD_M / DRAWN_GSD_M)))
+    coarse = observe(mixed(land, classes), np.random.default_rng(SEED + 2), tuple(MIXTURES), COARSE_GSD_M)
+    write_bands(folder / "s2_20m.tif", coarse, COARSE_GSD_M, title, names=tuple(MIXTURES))
+
+
+def mixed(land: Floats, classes: Bytes) -> Floats:
+    """The bands that the sensor has at 20 m, on the pixels of the land."""
+    bands = np.einsum("cg,ghw->chw", np.array(list(MIXTURES.values()), np.float32), land)
+    bands[list(MIXTURES).index("B11") :] *= np.array(SHORT_WAVE, np.float32)[classes]
+    return np.asarray(bands, np.float32)
 
 
 def write_other_place(folder: Path) -> None:
@@ -92,10 +117,10 @@ def draw_and_observe(seed: int, shape: tuple[int, int]) -> tuple[Floats, Bytes, 
     return land, classes, observe(land, rng)
 
 
-def observe(land: Floats, rng: np.random.Generator) -> Floats:
-    """Reflectance at 10 m as the sensor gives it: Gaussian per band, area mean, noise."""
-    step = round(GSD_M / DRAWN_GSD_M)
-    bands = [sensor("sentinel-2a").band(name) for name in RGBN]
+def observe(land: Floats, rng: np.random.Generator, names: tuple[str, ...] = RGBN, gsd_m: float = GSD_M) -> Floats:
+    """Reflectance as the sensor gives it: Gaussian per band, area mean, noise."""
+    step = round(gsd_m / DRAWN_GSD_M)
+    bands = [sensor("sentinel-2a").band(name) for name in names]
     blurred = np.stack(
         [
             ndimage.gaussian_filter(channel, band.psf_sigma * step, mode="reflect")
@@ -147,16 +172,23 @@ def profile(shape: tuple[int, int], gsd_m: float, count: int, dtype: str, west: 
 
 
 def write_bands(
-    path: Path, reflectance: Floats, gsd_m: float, title: str, seed: int = SEED, west: float = WEST
+    path: Path,
+    reflectance: Floats,
+    gsd_m: float,
+    title: str,
+    *,
+    seed: int = SEED,
+    west: float = WEST,
+    names: tuple[str, ...] = RGBN,
 ) -> None:
     """Write reflectance as dn, with band descriptions and the scale that gives reflectance back."""
     dn = np.clip(np.rint(reflectance * 10_000.0), 1, 65_535).astype(np.uint16)
     shape = (dn.shape[1], dn.shape[2])
     dn[:, beyond_swath(shape, gsd_m)] = NODATA
-    with rasterio.open(path, "w", **profile(shape, gsd_m, len(RGBN), "uint16", west)) as dataset:
+    with rasterio.open(path, "w", **profile(shape, gsd_m, len(names), "uint16", west)) as dataset:
         dataset.write(dn)
-        dataset.descriptions = RGBN
-        dataset.scales = (1e-4,) * len(RGBN)
+        dataset.descriptions = names
+        dataset.scales = (1e-4,) * len(names)
         dataset.update_tags(TITLE=title, SEED=str(seed))
 
 

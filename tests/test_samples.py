@@ -11,6 +11,7 @@ from rsgan.sensors.procedural import LAND_COVER
 
 FOLDER = Path(__file__).parents[1] / "data_samples"
 OBSERVED, REFERENCE, CLASSES = "s2_rgbn_10m.tif", "s2_rgbn_reference_5m.tif", "landcover_10m.tif"
+COARSE = "s2_20m.tif"
 
 
 @pytest.fixture
@@ -27,14 +28,14 @@ def test_one_seed_gives_the_same_bytes_twice(
     monkeypatch.setattr(make_samples, "SHAPE", (24, 32))
     make_samples.main(tmp_path / "first")
     make_samples.main(tmp_path / "second")
-    for name in (OBSERVED, REFERENCE, CLASSES):
+    for name in (OBSERVED, REFERENCE, CLASSES, COARSE):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
 @pytest.mark.slow
 def test_the_script_gives_the_files_beside_it(make_samples: ModuleType, tmp_path: Path) -> None:
     make_samples.main(tmp_path)
-    for name in (OBSERVED, REFERENCE, CLASSES):
+    for name in (OBSERVED, REFERENCE, CLASSES, COARSE):
         with rasterio.open(tmp_path / name) as made, rasterio.open(FOLDER / name) as kept:
             assert made.transform == kept.transform
             # another processor may round a last bit otherwise, and with it move a border by a pixel
@@ -51,6 +52,7 @@ def test_samples_are_under_three_megabytes_in_all() -> None:
         (OBSERVED, (240, 320), 10.0, "uint16", RGBN),
         (REFERENCE, (480, 640), 5.0, "uint16", RGBN),
         (CLASSES, (240, 320), 10.0, "uint8", ("land cover",)),
+        (COARSE, (120, 160), 20.0, "uint16", ("B05", "B06", "B07", "B8A", "B11", "B12")),
     ],
 )
 def test_samples_lie_on_one_place_at_their_gsd(
@@ -111,3 +113,17 @@ def test_classes_have_plausible_spectra() -> None:
     assert np.median(ndvi[class_id == 1]) < 0.0
     assert np.median(ndvi[class_id == 5]) > 0.6
     assert 0.02 < np.median(ndvi[class_id == 3]) < 0.5
+
+
+def test_coarse_bands_follow_the_fine_ones_where_they_should_and_not_in_the_short_wave() -> None:
+    with rasterio.open(FOLDER / OBSERVED) as fine, rasterio.open(FOLDER / COARSE) as coarse:
+        means = fine.read().astype(float).reshape(4, 120, 2, 160, 2).mean(axis=(2, 4))
+        seen, valid = coarse.read().astype(float), (coarse.read() > 0).all(axis=0)
+    valid[:, 110:] = False  # well inside the swath
+    rows = np.stack([*means[:, valid], np.ones(valid.sum())], axis=1)
+    left = []
+    for band in seen:
+        law = np.linalg.lstsq(rows, band[valid], rcond=None)[0]
+        left.append((band[valid] - rows @ law).std() / band[valid].std())
+    assert max(left[:4]) < 0.12
+    assert min(left[4:]) > 0.15
