@@ -32,7 +32,7 @@ TITLES = {
 NOTES = {
     "guided": (
         "Native pairs only: T33UUB and the BigEarthNet patches; 40 -> 20 m, 10 m bands degraded alike. 4 pixels at the "
-        "border left out. psf_sigma is told, except in the rows that say so and under MTF, where each band has its own; "
+        "border left out. psf_sigma is told except in the rows that say so and under MTF, where each band has its own; "
         "noise is told to none. MTF, where nothing is told, is the protocol nearest to a real scene. Scenes of less "
         "than 48 x 48 observed pixels (the BigEarthNet patches) cannot be adapted to."
     ),
@@ -95,10 +95,10 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], str]] = {
 OPTIONS = {"guided": "guided_model", "any": "any_model"}
 
 
-def main() -> None:
-    """Parse, measure, write."""
+def parser_of_flags() -> argparse.ArgumentParser:
+    """The command's flags."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sections", nargs="*", choices=[[], *SECTIONS], default=list(SECTIONS), help="default: all")
+    parser.add_argument("sections", nargs="*", choices=["all", *SECTIONS], default="all", help="default: all")
     parser.add_argument("--data", type=Path, required=True, help="folder of the rasters that the configs name")
     parser.add_argument("--guided-model", default="s2-20to10", help="zoo name; of a path nothing is recorded")
     parser.add_argument("--any-model", default="any-x2", help="zoo name; of a path nothing is recorded")
@@ -107,8 +107,14 @@ def main() -> None:
     parser.add_argument("--adapt", action="store_true", help="also the network adapted to each scene: minutes")
     parser.add_argument("--pictures", type=Path, help="folder for crops of two tiles of each section, PNG")
     parser.add_argument("--update-card", action="store_true", help="write the figures into the models' cards")
+    return parser
+
+
+def main() -> None:
+    """Parse, measure, write."""
+    parser = parser_of_flags()
     arguments = parser.parse_args()
-    for name in arguments.sections:
+    for name in SECTIONS if "all" in arguments.sections else arguments.sections:
         body = SECTIONS[name](arguments)
         print(f"## {TITLES[name]}\n\n{body}\n")
         option = OPTIONS.get(name)
