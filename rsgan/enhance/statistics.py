@@ -235,11 +235,11 @@ def _noise_and_sigma(
     probe = _probe(card)
     limits = (0.0, MAX_SIGMA) if card is None else card.sigma
     if card is not None and probe is not None:
-        told, sigmas = _estimate(probe, filled, chips, scalings, any_band=card.any_band)
-        untold = np.isnan(told)
+        noise, sigmas = _estimate(probe, filled, chips, scalings, any_band=card.any_band)
+        untold = np.isnan(noise)
         if not untold.all():
             sigmas = np.where(untold, catalogue_sigma(card.sensor, scene.bands), sigmas)
-            return np.where(untold, 0.0, told), np.clip(sigmas, *limits), "estimated from the scene"
+            return np.where(untold, 0.0, noise), np.clip(sigmas, *limits), "estimated from the scene"
     named = card.sensor if card is not None else likely_sensor(scene.bands, scene.gsd_m)
     if guiding is None:
         sigmas = catalogue_sigma(named, scene.bands)

@@ -498,3 +498,28 @@ def test_a_missing_band_is_refused_by_name(make_pair: Callable[..., Pair], guide
     refused(make_pair(names=("B05", "B8A", "B12")).files, BandError, "B11", model=guided_model)
     pair = make_pair(fine={"descriptions": ("B02", "B03", "B04", "other")})
     refused(pair.files, BandError, "B08", model=guided_model)
+
+
+# real land
+
+
+@pytest.mark.realdata
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("place", ["s2_l1c_t33uub_20170527", "ben_S2B_MSIL2A_20170924T093019_43_47"])
+def test_on_real_land_seen_coarser_it_beats_bicubic(real_data: Path, make_raster: Make, place: str) -> None:
+    """One scale up, where the 20 m bands themselves are the truth (Wald's protocol)."""
+    truth, guide = (pixels(real_data / "sentinel2" / f"{place}_{gsd}m.tif") for gsd in (20, 10))
+    height, width = (min(side // 2 * 2, 400) for side in truth.shape[1:])
+    truth, guide = truth[:, :height, :width], guide[:, : 2 * height, : 2 * width]
+    with rasterio.open(real_data / "sentinel2" / f"{place}_20m.tif") as dataset:
+        names = dataset.descriptions
+    fine, coarse = Affine(20, 0, 5e5, 0, -20, 5e6), Affine(40, 0, 5e5, 0, -40, 5e6)
+    files = [
+        make_raster("fine.tif", see_coarser(guide, 2), transform=fine, **scaled(4)),
+        make_raster(
+            "coarse.tif", see_coarser(truth, 2), transform=coarse, descriptions=names, **scaled(len(truth))
+        ),
+    ]  # fmt: skip
+    enhanced = pixels(run(files, method="linear", psf_sigma=0.4))
+    bicubic = zoom(pixels(files[1]).astype(float), (1, 2, 2), order=3, grid_mode=True, mode="nearest")
+    assert rmse(enhanced, truth) < 0.6 * rmse(bicubic, truth)
