@@ -6,7 +6,7 @@ from rsgan.card import Figure, ModelCard
 from rsgan.model import find_model, read_card
 
 PAGE = "models.md"
-MODELS = ("s2-rgbn-x2", "s2-rgbn-x4")
+MODELS = ("s2-rgbn-x2", "s2-rgbn-x4", "s2-20to10", "any-x2")
 
 
 def block_name(model: str) -> str:
@@ -24,7 +24,8 @@ def card_block(model: str) -> str:
 def _facts(card: ModelCard) -> str:
     second = "yes" if card.objective != "none" else "no: `--sharpness` stays 0"
     rows = (
-        ("bands, in this order", f"{' '.join(card.bands)} ({card.sensor})"),
+        ("bands, in this order", f"{' '.join(card.bands)} ({card.sensor})" if card.bands else "any, one at a time"),
+        *((("guided by", f"{' '.join(card.guide)} in pixels of {card.gsd_m / card.scale:g} m"),) if card.guide else ()),
         ("ground sampling distance", f"{card.gsd_m:g} m in, {card.gsd_m / card.scale:g} m out (scale {card.scale})"),
         ("default sharpness", f"{card.sharpness:g}"),
         ("adversarial generator", second),
@@ -32,6 +33,7 @@ def _facts(card: ModelCard) -> str:
                     f"{card.generator.consistency_steps} consistency steps"),
         ("point spread functions seen in training", "sigma {:g} to {:g} input pixels".format(*card.sigma)),
         ("noise seen in training", "{:g} to {:g} reflectance, and none".format(*card.noise)),
+        ("tells how wrong pixels may be", "yes: `--uncertainty`" if card.uncertainty else "no"),
         ("training chips seen", f"{card.samples_seen:,}"),
         ("licence of the weights", card.licence),
     )  # fmt: skip

@@ -29,7 +29,7 @@ LAWS = 4
 """Point spread functions at which a tile's linear law is fitted; a chip takes the nearest."""
 MARGIN = 8
 """Observed pixels around a chip that are simulated too and cut off, so that no border shows in its estimate."""
-MIXING = 0.15
+MIXING = 0.25
 """Standard deviation by which bands are mixed into one another: no scene is shown twice in the same colours."""
 NATIVE_SIGMA = 0.35
 """Width, in their own pixels, of the point spread function that coarsened references are given: a usual sensor's."""
