@@ -234,7 +234,8 @@ class Job:
         size = self.grid.width * self.grid.height * count * np.dtype(self.scene.dtype).itemsize
         pixels = sum(w.read.width * w.read.height for w in self.windows)
         seconds = pixels * self._seconds_per_pixel()
-        faster = f"; --symmetries 1 takes a {_PARTS[options.symmetries]} of it" if options.symmetries > 1 else ""
+        turned = options.symmetries > 1 and method.model is not None
+        faster = f"; --symmetries 1 takes a {_PARTS[options.symmetries]} of it" if turned else ""
         return [
             f"memory: about {(features + row_band) / 2**30 + 0.5:.1f} GiB",
             f"file: at most {size / 2**20:.0f} MiB before compression",

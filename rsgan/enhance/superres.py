@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from rsgan.enhance.arrays import is_array, superres_array
 from rsgan.enhance.choice import candidates, choose_model, open_fitting, open_guide, open_scene
@@ -15,7 +15,7 @@ from rsgan.enhance.guiding import Guiding
 from rsgan.enhance.job import Job, Method, plan_job
 from rsgan.enhance.options import Options, Reading
 from rsgan.enhance.walk import Progress
-from rsgan.errors import InputError, ModelError, RsganWarning
+from rsgan.errors import ConfigError, InputError, ModelError, RsganWarning
 from rsgan.geo import Scene
 from rsgan.model import choose_device, find_model, open_model, read_card
 
@@ -53,6 +53,8 @@ def prepare(
         RsganError: one of its children says which file or flag is wrong, and the way out.
     """
     options, reading = options or Options(), reading or Reading()
+    if method not in get_args(Way):
+        raise ConfigError(f"--method {method}: no such method; give {' or '.join(get_args(Way))}.")
     choose_device(options.device)
     _refuse_twice(sources)
     with ExitStack() as opening:
@@ -103,10 +105,14 @@ def _linear(
     model: str | Path | None,
     scale: int | None,
     reading: Reading,
-    options: Options,  # as for `_network`
+    options: Options,
     opening: ExitStack,
 ) -> Planned:
     """Scene and guide for the linear method: the bands of a model's card, else the coarser and the finest ones."""
+    if options.sharpness:
+        raise ModelError(
+            f"--sharpness {options.sharpness:g}: --method linear has no adversarial network. Leave --sharpness out."
+        )
     card = None if model is None else read_card(find_model(model))
     if card is not None and not card.guide:
         raise ModelError(f"--method linear: model {card.name} has no finer bands that guide. Leave --model out.")

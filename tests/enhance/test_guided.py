@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from rsgan.catalogue import psf_sigma
 from rsgan.enhance.statistics import likely_sensor
 from rsgan.enhance.superres import superres
-from rsgan.errors import BandError, GridError, ModelError, OutputError, RsganError, RsganWarning
+from rsgan.errors import BandError, ConfigError, GridError, ModelError, OutputError, RsganError, RsganWarning
 
 RGBN = ("B02", "B03", "B04", "B08")
 COARSE = ("B05", "B8A", "B11")
@@ -254,6 +254,31 @@ def test_a_nodata_that_only_the_guide_declares_is_that_of_the_stack(make_pair: C
         assert dataset.nodata is None
 
 
+def test_clouds_are_nodata_in_coarse_and_fine_bands_and_teach_nothing(
+    make_pair: Callable[..., Pair], make_raster: Make, land: Callable[..., np.ndarray]
+) -> None:
+    classes = np.full((1, 70, 90), 4, np.uint8)
+    classes[:, 30:50, 20:45] = 9  # cloud, high probability
+    cloudy = np.kron(classes[0] == 9, np.ones((2, 2), bool))
+    scl = make_raster("scl.tif", classes, descriptions=["SCL"], transform=FINE @ Affine.scale(2))
+    white = land((140, 180)).astype(int)
+    white[:, cloudy] = np.random.default_rng(4).integers(3000, 9000, (4, cloudy.sum()))
+    results = []
+    for values in (land((140, 180)), white.astype(np.uint16)):
+        pair = make_pair(fine_values=values)
+        out = run([*pair.files, scl], method="linear", stack=True, mask_clouds=True)
+        with rasterio.open(out) as dataset:
+            assert dataset.count == 7  # the layer of clouds is no band
+            results.append(dataset.read())
+    for result in results:
+        assert (result[:, cloudy] == 0).all()
+        assert result[:, ~cloudy].min() > 0
+    # the observation beside a cloud holds some of it; further away nothing may tell that there was one
+    far = ~np.kron(classes[0] == 9, np.ones((2, 2), bool))
+    far[48:112, 28:102] = False
+    assert np.abs(results[0][:, far].astype(int) - results[1][:, far]).max() <= 1
+
+
 # place and metadata
 
 
@@ -460,6 +485,16 @@ def test_a_ratio_that_is_not_the_models_is_refused_with_both(
 
 def test_another_scale_than_the_pixels_is_refused(make_pair: Callable[..., Pair]) -> None:
     refused(make_pair().files, ModelError, "--scale 4: the finer bands have 2 pixels", method="linear", scale=4)
+
+
+def test_a_sharpness_of_the_linear_method_is_refused(make_pair: Callable[..., Pair]) -> None:
+    said = r"--sharpness 0\.5: --method linear has no adversarial network"
+    refused(make_pair().files, ModelError, said, method="linear", sharpness=0.5)
+    run(make_pair().files, method="linear", sharpness=0.0)
+
+
+def test_a_method_of_another_name_is_refused(make_pair: Callable[..., Pair]) -> None:
+    refused(make_pair().files, ConfigError, "--method linaer: no such method; give network or linear", method="linaer")
 
 
 def test_a_stack_without_a_guide_is_refused(make_pair: Callable[..., Pair], tiny_model: Path) -> None:
