@@ -412,3 +412,27 @@ def test_two_runs_of_one_seed_are_one(guided: Tiny, write_tile: WriteTile, tmp_p
         list(train(config, tmp_path / name, device=torch.device("cpu")))
         weights.append(open_model(tmp_path / name / "model.safetensors").tensors)
     assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+
+
+# models of any band, which no band guides
+
+
+def test_a_tiny_run_on_any_band_writes_a_model_of_any_band(tiny: Tiny, write_tile: WriteTile, tmp_path: Path) -> None:
+    source = write_tile("a").with_name("a_10m.tif")
+    write_tile("b", seed=1, west=6e5)
+    content = tiny(adversarial_samples=0, probe_samples=40, validate_every=8).model_dump(mode="json")
+    content["model"] |= {"bands": []}
+    content["generator"] |= {"bands": 1}
+    content["discriminator"] = None
+    content["data"] |= {"training": [{"glob": "a*_10m.tif"}], "validation": [{"glob": "b*_10m.tif"}]}
+    events = list(train(TrainConfig.model_validate(content), tmp_path / "run", device=torch.device("cpu")))
+    assert events[-1]["samples_seen"] == 8
+    model = open_model(tmp_path / "run" / "model.safetensors")
+    assert model.card.any_band
+    assert model.card.probe is not None
+    out = superres(source, tmp_path / "out.tif", model=model.path, symmetries=1)
+    with rasterio.open(out) as enhanced, rasterio.open(source) as observed:
+        assert enhanced.shape == (320, 320)
+        assert enhanced.descriptions == FINE
+        means = enhanced.read().mean((1, 2)) / observed.read().mean((1, 2))
+    np.testing.assert_allclose(means, 1, atol=0.01)
