@@ -39,6 +39,7 @@ LARGEST = 320
 """Side of the centre crop of a tile that is used, output pixels."""
 VALUES = 20_000
 """Values that are drawn of every tile and protocol, so that tiles count alike."""
+PAGE = Path("docs/uncertainty.md")
 CONFIGS = ["s2_rgbn_x2", "s2_rgbn_x4", "s2_20to10", "any_x2"]
 
 Floats = NDArray[np.floating]
@@ -146,6 +147,14 @@ def coverage(samples: list[Sample]) -> dict[str, dict[str, float]]:
     return result
 
 
+def _write_page(text: str) -> None:
+    """Put the table into docs/uncertainty.md."""
+    before, rest = PAGE.read_text(encoding="utf-8").split("<!-- coverage -->")
+    PAGE.write_text(
+        f"{before}<!-- coverage -->\n{text}\n<!-- /coverage -->{rest.split('<!-- /coverage -->')[1]}", "utf-8"
+    )
+
+
 def main() -> None:
     """Measure, print, record, and put the factors into the cards."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -182,6 +191,7 @@ def main() -> None:
     print(text)
     if arguments.model is None:
         command = "`python -m benchmarks.quality_uncertainty --data DIR --update-card`"
+        _write_page(text)
         record("quality_uncertainty", f"{command}\n\n{(__doc__ or '').split(chr(10) * 2, 2)[2].strip()}\n\n{text}")
 
 
