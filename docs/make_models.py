@@ -6,7 +6,7 @@ from rsgan.card import Figure, ModelCard
 from rsgan.model import find_model, read_card
 
 PAGE = "models.md"
-MODELS = ("s2-rgbn-x2", "s2-rgbn-x4", "s2-20to10", "any-x2")
+MODELS = ("any-x2", "s2-20to10", "s2-rgbn-x2", "s2-rgbn-x4")
 
 
 def block_name(model: str) -> str:

@@ -154,6 +154,12 @@ class ModelCard(BaseModel):
         return self
 
     @property
+    def bands_in_words(self) -> str:
+        """The bands, and those that guide them."""
+        guide = f" guided by {' '.join(self.guide)}" if self.guide else ""
+        return (" ".join(self.bands) or "any band") + guide
+
+    @property
     def any_band(self) -> bool:
         """Whether the model takes any band, one at a time."""
         return not self.bands

@@ -85,7 +85,7 @@ def test_a_card_says_what_the_model_is_for(run: Run, model: Path) -> None:
 def test_a_card_that_is_not_there_is_an_error(run: Run) -> None:
     result = run("card", "s9")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "no such model. In the package: s2-rgbn-x2, s2-rgbn-x4" in result.stderr
+    assert "no such model. In the package: any-x2, s2-20to10, s2-rgbn-x2, s2-rgbn-x4" in result.stderr
 
 
 def test_an_unknown_verb_is_wrong_use(run: Run) -> None:

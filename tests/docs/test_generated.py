@@ -10,7 +10,7 @@ from rsgan.errors import ModelError
 from rsgan.model import zoo_names
 
 
-@pytest.mark.parametrize("model", ["s2-rgbn-x2", "s2-rgbn-x4"])
+@pytest.mark.parametrize("model", zoo_names())
 def test_models_page_says_what_the_cards_say(model: str, docs: Path) -> None:
     make_models, generated = importlib.import_module("make_models"), importlib.import_module("generated")
     written = generated.block(make_models.PAGE, make_models.block_name(model))

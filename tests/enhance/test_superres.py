@@ -63,7 +63,7 @@ def scene(make_raster: Make, land: Callable[..., np.ndarray]) -> Path:
     return make_raster("scene.tif", values, nodata=0, **SCALED)
 
 
-@pytest.mark.parametrize("model", ["s2-rgbn-x2", "s2-rgbn-x4"])
+@pytest.mark.parametrize("model", ["any-x2", "s2-rgbn-x2", "s2-rgbn-x4"])
 def test_shipped_models_give_one_raster_in_any_tiling_batch_and_part(scene: Path, model: str) -> None:
     scale = int(model[-1])
     whole = pixels(run(scene, model))
@@ -95,7 +95,7 @@ def test_any_crop_and_window_give_the_pixels_of_the_whole(
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2), (1, 70), (65, 2)])
-@pytest.mark.parametrize("model", ["s2-rgbn-x2", "s2-rgbn-x4"])
+@pytest.mark.parametrize("model", ["any-x2", "s2-rgbn-x2", "s2-rgbn-x4"])
 def test_shipped_models_run_on_the_smallest_scenes(make_raster: Make, model: str, shape: tuple[int, int]) -> None:
     values = np.full((4, *shape), 1234, np.uint16)
     out = pixels(run(make_raster("scene.tif", values, **SCALED), model))
