@@ -169,14 +169,8 @@ class Job:
         return asked if asked is not None else 0.0 if card is None else card.sharpness
 
     @property
-    def bands(self) -> tuple[str, ...]:
-        """Names of the output's bands."""
-        names = (*(self.guiding.scene.bands if self.guiding and self.options.stack else ()), *self.scene.bands)
-        return tuple(names[place] for place in self.order)
-
-    @property
     def order(self) -> tuple[int, ...]:
-        """Which of (finer bands if they are written, then enhanced ones) each output band is: by wavelength."""
+        """Which of (finer bands if written, then enhanced ones) each output band is; in the order of their sensor."""
         fine = self.guiding.scene.bands if self.guiding and self.options.stack else ()
         names = (*fine, *self.scene.bands)
         known = next((s for s in SENSORS.values() if all(s.find(name) for name in names)), None)
@@ -313,6 +307,8 @@ class Job:
                 progress=progress,
             )
             writer.update_tags(**self._tags(enhancer, adaptation))
+            if doubts is not None:
+                writer.assemble()  # a disk that is full now leaves neither of the two
         seconds = time.perf_counter() - started
         return Result(self.out, enhancer.residual_rms, statistics, adaptation, self.options.uncertainty, seconds)
 
@@ -422,7 +418,7 @@ class Job:
                 f"--uncertainty: {self.method.name} cannot tell how wrong its pixels may be. Leave it out."
             )
         self.method.model.uncertainty()
-        if path.absolute() == self.out.absolute():
+        if path.resolve() == self.out.resolve():
             raise OutputError(f"--uncertainty {path} is the output itself. Give another name.")
         self._doubts_writer()
 
@@ -443,7 +439,9 @@ class Job:
         Raises:
             OutputError: the PNG cannot be written; the raster stays.
         """
-        indexes = [self.bands.index(name) + 1 for name in self.scene.bands]
+        # by place: bands of any kind may have the names of the finer ones
+        first = len(self.order) - len(self.scene.bands)
+        indexes = [self.order.index(first + number) + 1 for number in range(len(self.scene.bands))]
         save_preview(
             path,
             self.scene,

@@ -174,8 +174,19 @@ class RasterWriter:
             self._dataset.write(values, window=window)
 
     def update_tags(self, **tags: str) -> None:
-        """Add tags to the file, or change them, until the ``with`` block ends."""
+        """Add tags to the file, or change them, until it is assembled or the ``with`` block ends."""
         self._tags.update(tags)
+
+    def assemble(self) -> None:
+        """Do all of the finishing but the naming; the end of the ``with`` block does it otherwise.
+
+        Where two files belong together, assemble one while the other can still be given up.
+
+        Raises:
+            OutputError: If the disk is full or cannot be written.
+        """
+        with self._guarded():
+            self._assemble()
 
     def _profile(self) -> dict[str, Any]:
         """Creation options. One thread: GDAL 3.10 with several crashes, instead of failing, when the disk is full."""
@@ -207,7 +218,13 @@ class RasterWriter:
                 setattr(self._dataset, attribute, tuple(values))
 
     def _finish(self) -> None:
-        """Close, build overviews, and give the file its name."""
+        """Give the file its name, assembled first if it is not yet."""
+        if not self._dataset.closed:
+            self._assemble()
+        os.replace(self._assembled, self.path)
+
+    def _assemble(self) -> None:
+        """Close, build overviews, and see that all can be read."""
         self._dataset.update_tags(**self._tags)
         if not self.cog:
             self._dataset.build_overviews(_overview_factors(self.grid.shape), Resampling.average)
@@ -225,7 +242,6 @@ class RasterWriter:
                 num_threads="ALL_CPUS",
             )
         self._check_readable(self._assembled)
-        os.replace(self._assembled, self.path)
 
     def _check_readable(self, written: Path) -> None:
         """Read the last pixel of every overview and of the raster itself back.

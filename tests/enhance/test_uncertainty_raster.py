@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 
 from rsgan.enhance.superres import superres
 from rsgan.errors import ModelError, OutputError, RsganError
@@ -81,3 +82,22 @@ def test_an_interrupted_run_leaves_neither_raster(scene: Path, model: Path, tmp_
     with pytest.raises(KeyboardInterrupt):
         superres(scene, tmp_path / "out.tif", model=model, uncertainty=tmp_path / "se.tif", progress=stop, window=64)
     assert sorted(path.name for path in tmp_path.iterdir() if "safetensors" not in path.name) == ["scene.tif"]
+
+
+@pytest.mark.parametrize("failing", ["out", "se"])
+def test_a_raster_that_cannot_be_finished_takes_the_other_with_it(
+    scene: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    finish = rasterio.shutil.copy
+
+    def full(source: Path, target: Path, **how: object) -> None:
+        if Path(target).name.startswith(f".{failing}."):
+            raise OSError(28, "No space left on device")
+        finish(source, target, **how)
+
+    monkeypatch.setattr(rasterio.shutil, "copy", full)
+    (tmp_path / "se.tif").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=rf"{failing}\.tif cannot be written, the disk seems to be full"):
+        superres(scene, tmp_path / "out.tif", model=model, uncertainty=tmp_path / "se.tif", overwrite=True)
+    assert (tmp_path / "se.tif").read_bytes() == b"mine"
+    assert sorted(path.name for path in tmp_path.glob("*.tif")) == ["scene.tif", "se.tif"]

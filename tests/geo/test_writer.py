@@ -130,6 +130,26 @@ def test_an_interruption_while_the_file_is_finished_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_assembled_file_is_whole_but_has_no_name_before_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "out.tif"
+
+    def make(error: BaseException | None) -> None:
+        with RasterWriter(path, grid=GRID, count=1, dtype="uint8") as writer:
+            writer.write(np.full((1, 20, 30), 7, dtype=np.uint8), WHOLE)
+            writer.assemble()
+            assert not path.exists()
+            if error is not None:
+                raise error
+
+    with pytest.raises(KeyboardInterrupt):
+        make(KeyboardInterrupt())
+    assert list(tmp_path.iterdir()) == []
+    make(None)
+    assert list(tmp_path.iterdir()) == [path]
+    with rasterio.open(path) as dataset:
+        assert (dataset.read() == 7).all()
+
+
 def test_an_interruption_keeps_the_file_that_was_there_and_other_runs(tmp_path: Path) -> None:
     path = tmp_path / "out.tif"
     path.write_bytes(b"old")
