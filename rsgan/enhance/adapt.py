@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
-from rsgan.enhance.guiding import EDGE, Guiding
+from rsgan.enhance.guiding import EDGE, Guiding, both_valid
 from rsgan.enhance.statistics import SceneStatistics, representative
 from rsgan.errors import RsganError
-from rsgan.filters.linear_injection import LinearFit
-from rsgan.geo import Scene, fill
+from rsgan.filters.linear_injection import LinearFit, LinearInjection
+from rsgan.geo import Scene, fill, valid_blocks
 from rsgan.nn.generators import Generator, Guide, SensorState
 from rsgan.nn.losses import charbonnier_loss
 from rsgan.sensors.optical import degrade
@@ -32,6 +33,8 @@ EPSILON = 0.5
 """Error in units of a band's spread where the loss turns from quadratic to linear."""
 WITHHELD = 0.25
 """Share of the columns of every window on which the fit is judged and not made."""
+NARROWEST = math.ceil(CHIP / (1 - WITHHELD))
+"""Least width of a window, in pixels of the scene seen one scale up: what is not withheld holds a chip."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,52 @@ class Adaptation:
 
 
 @dataclass(frozen=True)
+class _Window:
+    """One window of the scene as it would look one scale up, reflectance.
+
+    Attributes:
+        reference: (1, C, scale h, scale w) the coarse bands as they are.
+        observed: (1, C, h, w) the same, degraded.
+        guide: (1, G, scale h, scale w) the finer bands, degraded.
+        valid: (h, w) True where nothing of it was filled, nor beside it.
+    """
+
+    reference: Tensor
+    observed: Tensor
+    guide: Tensor
+    valid: NDArray[np.bool_]
+
+    @property
+    def withheld(self) -> int:
+        """First observed column from which nothing is learnt."""
+        return int(self.valid.shape[1] * (1 - WITHHELD))
+
+    @property
+    def teaches(self) -> bool:
+        """Whether there is ground to learn from, and ground to be judged on."""
+        return bool(self.valid[:, : self.withheld].any() and self.valid[:, self.withheld + EDGE :].any())
+
+
+@dataclass(frozen=True)
 class _Lesson:
-    """One window of the scene one scale up, in network units; `valid` (h, w) on its observed grid."""
+    """One window in network units, with the linear estimate.
+
+    Attributes:
+        reference: (1, C, scale h, scale w).
+        observed: (1, C, h, w).
+        guide: of the same ground.
+        sensor: of the window.
+        valid: (1, 1, scale h, scale w) 1 where the reference counts, else 0.
+        withheld: first observed column from which nothing is learnt.
+        unit: (1, C, 1, 1) reflectance per network unit.
+    """
 
     reference: Tensor
     observed: Tensor
     guide: Guide
     sensor: SensorState
-    valid: NDArray[np.bool_]
+    valid: Tensor
+    withheld: int
     unit: Tensor
 
 
@@ -100,7 +141,7 @@ def adapt(
         RsganError: the scene is too small to be seen one scale up.
     """
     started = time.perf_counter()
-    lessons = list(_lessons(scene, guiding, statistics))
+    lessons = _lessons(scene, guiding, statistics)
     fitted, rng = copy.deepcopy(generator).train(), np.random.default_rng(seed)
     before = _withheld_rmse(generator, lessons)
     optimizer = torch.optim.AdamW(fitted.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.0)
@@ -118,86 +159,92 @@ def adapt(
     return Adaptation(better, before, after, time.perf_counter() - started)
 
 
-def _lessons(scene: Scene, guiding: Guiding, statistics: SceneStatistics) -> Iterator[_Lesson]:
-    """Windows of the scene as they would look one scale up, with the linear law that they teach together."""
+def _windows(scene: Scene, guiding: Guiding, statistics: SceneStatistics) -> Iterator[_Window]:
     scale, sigma = guiding.scale, torch.from_numpy(statistics.sigma).float()
-    windows = []
-    guide_centre = statistics.guide.centre if statistics.guide is not None else 0.0
+    background = np.zeros(len(guiding.scene.bands)) if statistics.guide is None else statistics.guide.centre
     for window, chip in representative(scene):
         height, width = (side // scale * scale for side in chip.valid.shape[1:])
-        if min(height, width) < scale * CHIP:
+        if height < scale * CHIP or width < scale * NARROWEST:
             continue
+        finer = guiding.read(window)
         reference = torch.from_numpy(fill(chip, statistics.scaling.centre))[None, :, :height, :width]
-        fine = torch.from_numpy(fill(guiding.read(window), guide_centre))[None, :, : height * scale, : width * scale]
-        guide = degrade(fine, sigma.mean().reshape(1, 1), scale)
-        observed = degrade(reference, sigma[None], scale)
-        whole = np.all(chip.valid, axis=0)[:height, :width].reshape(height // scale, scale, width // scale, scale)
-        windows.append((reference, observed, guide, np.all(whole, axis=(1, 3))))
+        fine = torch.from_numpy(fill(finer, background))[None, :, : height * scale, : width * scale]
+        whole = valid_blocks(both_valid(chip, finer, scale)[:height, :width], scale)
+        yield _Window(
+            reference,
+            degrade(reference, sigma[None], scale),
+            degrade(fine, sigma.mean().reshape(1, 1), scale),
+            ndimage.binary_erosion(whole, iterations=EDGE, border_value=1),
+        )
+
+
+def _lessons(scene: Scene, guiding: Guiding, statistics: SceneStatistics) -> list[_Lesson]:
+    """Windows of the scene one scale up, with the linear law that they teach together."""
+    scale, sigma = guiding.scale, torch.from_numpy(statistics.sigma).float()
+    windows = [window for window in _windows(scene, guiding, statistics) if window.teaches]
     if not windows:
         raise RsganError(
-            f"--adapt: {scene.name} has no window of {scale * CHIP} x {scale * CHIP} pixels with data, too little to "
-            "be seen one scale up. Leave --adapt out."
+            f"--adapt: {scene.name} has no window of {scale * NARROWEST} x {scale * CHIP} pixels with data in all "
+            "bands and in the finer ones, too little to be seen one scale up. Leave --adapt out."
         )
     fit = LinearFit(sigma, len(guiding.scene.bands), scale)
-    for _, observed, guide, valid in windows:
-        fit.add(observed, guide, torch.from_numpy(valid))
+    for window in windows:
+        fit.add(window.observed, window.guide, torch.from_numpy(window.valid))
     law = fit.solve().to(torch.device("cpu"), torch.float32)
-    for reference, observed, guide, valid in windows:
-        scaling, own = band_scaling(observed[0].numpy()), band_scaling(guide[0].numpy())
-        centre, spread = (torch.from_numpy(x).float()[None, :, None, None] for x in (scaling.centre, scaling.spread))
-        noise = plain_noise(observed[0].numpy().astype(np.float64), valid, scaling.spread) / scaling.spread
-        estimate = law(observed, guide)
-        yield _Lesson(
-            (reference - centre) / spread,
-            (observed - centre) / spread,
-            Guide(torch.from_numpy(own.to_network(guide[0].numpy()))[None], (estimate - centre) / spread),
-            SensorState(sigma[None], torch.from_numpy(noise).float()[None]),
-            valid,
-            spread,
-        )
+    return [_lesson(window, law) for window in windows]
 
 
-def _columns(lesson: _Lesson) -> int:
-    """First withheld column of a window, on its observed grid."""
-    return max(int(lesson.valid.shape[1] * (1 - WITHHELD)), CHIP)
+def _lesson(window: _Window, law: LinearInjection) -> _Lesson:
+    seen, finer = window.observed[0].numpy(), window.guide[0].numpy()
+    scaling, own = band_scaling(seen), band_scaling(finer)
+    centre, spread = (torch.from_numpy(x).float()[None, :, None, None] for x in (scaling.centre, scaling.spread))
+    noise = plain_noise(seen.astype(np.float64), window.valid, scaling.spread) / scaling.spread
+    valid = torch.from_numpy(window.valid.repeat(law.scale, 0).repeat(law.scale, 1)).float()
+    return _Lesson(
+        (window.reference - centre) / spread,
+        (window.observed - centre) / spread,
+        Guide(torch.from_numpy(own.to_network(finer))[None], (law(window.observed, window.guide) - centre) / spread),
+        SensorState(law.sigma[None], torch.from_numpy(noise).float()[None]),
+        valid[None, None],
+        window.withheld,
+        spread,
+    )
 
 
 def _loss(generator: Generator, lessons: list[_Lesson], rng: np.random.Generator) -> Tensor:
-    """Charbonnier loss of a batch of chips from one window, turned at random."""
+    """Charbonnier loss of a batch of chips from one window, turned at random; filled ground does not count."""
     lesson = lessons[int(rng.integers(len(lessons)))]
     scale = generator.config.scale
-    parts: list[list[Tensor]] = [[], [], [], []]
+    whole = (
+        (lesson.reference, scale),
+        (lesson.observed, 1),
+        (lesson.guide.bands, scale),
+        (lesson.guide.estimate, scale),
+        (lesson.valid, scale),
+    )
+    parts: list[list[Tensor]] = [[] for _ in whole]
     for _ in range(BATCH):
-        row = int(rng.integers(lesson.valid.shape[0] - CHIP + 1))
-        column = int(rng.integers(max(_columns(lesson) - CHIP, 0) + 1))
+        row = int(rng.integers(lesson.observed.shape[2] - CHIP + 1))
+        column = int(rng.integers(lesson.withheld - CHIP + 1))
         turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
-        whole = (
-            (lesson.reference, scale),
-            (lesson.observed, 1),
-            (lesson.guide.bands, scale),
-            (lesson.guide.estimate, scale),
-        )
         for part, (values, zoom) in zip(parts, whole, strict=True):
             rows, columns = (slice(first * zoom, (first + CHIP) * zoom) for first in (row, column))
             chip = torch.rot90(values[:, :, rows, columns], turns, (2, 3))
             part.append(chip.flip(3) if mirrored else chip)
-    reference, observed, guide, estimate = (torch.cat(part) for part in parts)
+    reference, observed, guide, estimate, valid = (torch.cat(part) for part in parts)
     sensor = SensorState(*(x.expand(BATCH, -1) for x in vars(lesson.sensor).values()))
-    return charbonnier_loss(generator(observed, sensor, Guide(guide, estimate)) - reference, EPSILON)
+    error = generator(observed, sensor, Guide(guide, estimate)) - reference
+    return charbonnier_loss(error * valid, EPSILON)
 
 
 @torch.no_grad()
 def _withheld_rmse(generator: Generator, lessons: list[_Lesson]) -> float:
     """Mean over bands of the RMSE, reflectance, over the columns that nothing is learnt from."""
-    squares, count = torch.zeros(lessons[0].reference.shape[1]), 0
+    squares, count = torch.zeros(lessons[0].reference.shape[1]), 0.0
     generator.eval()
     for lesson in lessons:
-        first = _columns(lesson) + EDGE
-        if first >= lesson.valid.shape[1]:
-            first = 0
         error = (generator(lesson.observed, lesson.sensor, lesson.guide) - lesson.reference) * lesson.unit
-        scale = generator.config.scale
-        usable = torch.from_numpy(lesson.valid[:, first:].repeat(scale, 0).repeat(scale, 1))
-        squares += error[0, :, :, first * scale :].square()[:, usable].sum(1)
-        count += int(usable.sum())
-    return float((squares / max(count, 1)).sqrt().mean())
+        judged = slice((lesson.withheld + EDGE) * generator.config.scale, None)
+        squares += (error.square() * lesson.valid)[0, :, :, judged].sum((1, 2))
+        count += float(lesson.valid[..., judged].sum())
+    return float((squares / count).sqrt().mean())

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from rsgan.errors import GridError
 from rsgan.filters.linear_injection import LinearFit, LinearInjection
-from rsgan.geo import Chip, Scene, Window, fill, scale_window
+from rsgan.geo import Chip, Scene, Window, fill, scale_window, valid_blocks
 
 EDGE = 3
 """Coarse pixels beside an invalid one that nothing is learnt from."""
@@ -58,6 +58,12 @@ class Guiding:
         return self.scene.read(self.place(window))
 
 
+def both_valid(coarse: Chip, fine: Chip, scale: int) -> NDArray[np.bool_]:
+    """(h, w) on the coarse grid: True where every band of both chips of one ground is."""
+    whole: NDArray[np.bool_] = np.all(coarse.valid, axis=0) & valid_blocks(np.all(fine.valid, axis=0), scale)
+    return whole
+
+
 def fit_injection(
     guiding: Guiding,
     samples: list[tuple[Window, Chip]],
@@ -80,10 +86,7 @@ def fit_injection(
     fit = LinearFit(torch.from_numpy(sigma), len(guiding.scene.bands), guiding.scale)
     for window, chip in samples:
         fine = guiding.read(window)
-        height, width = chip.valid.shape[1:]
-        blocks = np.all(fine.valid, axis=0).reshape(height, guiding.scale, width, guiding.scale)
-        both = np.all(chip.valid, axis=0) & np.all(blocks, axis=(1, 3))
-        valid = ndimage.binary_erosion(both, iterations=EDGE, border_value=1)
+        valid = ndimage.binary_erosion(both_valid(chip, fine, guiding.scale), iterations=EDGE, border_value=1)
         fit.add(
             torch.from_numpy(fill(chip, background))[None],
             torch.from_numpy(fill(fine, guide_background))[None],

@@ -13,7 +13,7 @@ from scipy.stats import qmc
 
 from rsgan.evaluate.rasters import Bools, Floats, Rasters
 from rsgan.evaluate.views import View, view_of, walked
-from rsgan.geo import Window, scale_window
+from rsgan.geo import Window, scale_window, valid_blocks
 from rsgan.metrics import BandFigures, Correctness, correctness, fidelity
 from rsgan.metrics.consistency import power_gain, radial_power, shift_px
 
@@ -193,10 +193,8 @@ def _detail(square: _Gapless | None, name: str, other: str, scale: int) -> BandF
 
 def _gapless(view: View, scale: int) -> _Gapless | None:
     """The largest square without gaps, on whole observed pixels; None when it is too small."""
-    valid = view.valid.all(axis=0)
-    height, width = (length // scale for length in valid.shape)
-    whole: Bools = np.asarray(valid.reshape(height, scale, width, scale).all(axis=(1, 3)))
-    rows, columns = (slice(0, height), slice(0, width)) if whole.all() else _largest_square(whole)
+    whole = valid_blocks(np.asarray(view.valid.all(axis=0)), scale)
+    rows, columns = (slice(0, length) for length in whole.shape) if whole.all() else _largest_square(whole)
     if min(rows.stop - rows.start, columns.stop - columns.start) * scale < SMALLEST:
         return None
     coarse = (slice(None), rows, columns)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rsgan.catalogue import sensor
 from rsgan.errors import BandError, GridError, InputError
 from rsgan.evaluate.options import Options
-from rsgan.geo import Chip, Grid, Scene, Window, band_named, scale_window
+from rsgan.geo import Chip, Grid, Scene, Window, band_named, scale_window, valid_blocks
 from rsgan.geo.files import grid_of, open_raster
 
 Floats = NDArray[np.floating]
@@ -60,8 +60,7 @@ class Layer:
         if self.finer == 1:
             return chip.values, chip.valid
         blocks = (len(chip.values), window.height, self.finer, window.width, self.finer)
-        valid: Bools = np.asarray(chip.valid.reshape(blocks).all(axis=(2, 4)))
-        return np.asarray(chip.values.reshape(blocks).mean(axis=(2, 4))), valid
+        return np.asarray(chip.values.reshape(blocks).mean(axis=(2, 4))), valid_blocks(chip.valid, self.finer)
 
 
 @dataclass(frozen=True)
@@ -321,7 +320,7 @@ def _tagged(text: str | None, keys: Sequence[str], bands: Sequence[str]) -> Floa
     try:
         listed = json.loads(text)
         values = np.array([listed[keys.index(band)] for band in bands], dtype=np.float64)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, LookupError):
         return None
     return values if len(listed) == len(keys) and np.all(values > 0) else None
 

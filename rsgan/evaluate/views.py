@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rsgan.evaluate.rasters import Bools, Floats, Layer, Rasters, Sensed
-from rsgan.geo import FILL_REACH, Chip, Window, WindowPlan, fill, plan, scale_window
+from rsgan.geo import FILL_REACH, Chip, Window, WindowPlan, fill, plan, scale_window, valid_blocks
 from rsgan.metrics.coverage import local_gradient
 from rsgan.sensors.optical import degrade, kernel_reach, upsample
 
@@ -141,8 +141,7 @@ def _coarse(observed: Chip, fine: dict[str, NDArray[np.float32]], valid: Bools, 
 
 def _clear_of_gaps(enhanced: Bools, observed: Bools, scale: int) -> Bools:
     """(C, h, w): observed pixels from which the sensor model reaches no invalid one of either raster."""
-    bands, height, width = observed.shape
-    whole = enhanced.reshape(bands, height, scale, width, scale).all(axis=(2, 4)) & observed
+    whole = valid_blocks(enhanced, scale) & observed
     side = 2 * kernel_reach(scale) + 1
     return np.asarray(ndimage.minimum_filter(whole, size=(1, side, side), mode="nearest"), dtype=np.bool_)
 

@@ -7,6 +7,7 @@ from rsgan.geo.canvas import Canvas
 from rsgan.geo.fill import FILL_REACH, fill
 from rsgan.geo.grid import Bounds, Grid
 from rsgan.geo.scene import Chip, Scene
+from rsgan.geo.valid import valid_blocks
 from rsgan.geo.windows import WindowPlan, plan, scale_window
 from rsgan.geo.writer import RasterWriter, check_output
 
@@ -27,4 +28,5 @@ __all__ = [
     "find_bands",
     "plan",
     "scale_window",
+    "valid_blocks",
 ]

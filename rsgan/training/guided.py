@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from rsgan.errors import ConfigError
 from rsgan.filters.linear_injection import LinearFit, LinearInjection
-from rsgan.geo import Scene
+from rsgan.geo import Scene, valid_blocks
 from rsgan.nn.generators import Generator, Guide, SensorState
 from rsgan.sensors.optical import Jitter as SensorJitter
 from rsgan.sensors.optical import Observation, degrade, observe
@@ -101,14 +101,14 @@ def read_guided_tile(path: Path, source: Source, config: TrainConfig) -> GuidedT
     known = np.array([source.holds is None or name in source.holds for name in model.bands])
     values = np.zeros((len(known), *chip.values.shape[1:]), np.float32)
     values[known] = chip.values
-    valid = np.all(chip.valid, axis=0) & _all_of(np.all(guide.valid, axis=0), ratio)
+    valid = np.all(chip.valid, axis=0) & valid_blocks(np.all(guide.valid, axis=0), ratio)
     step = source.coarsen * config.generator.scale
     rows, columns = (side // step * step for side in valid.shape)
     values, valid = values[:, :rows, :columns], valid[:rows, :columns]
     fine = guide.values[:, : rows * ratio, : columns * ratio]
     if source.coarsen > 1:
         values, fine = (_coarsened(x, source.coarsen) for x in (values, fine))
-        valid = _all_of(valid, source.coarsen)
+        valid = valid_blocks(valid, source.coarsen)
     tile = Tile(path, values, valid, source.place, footprint, float(valid.size))
     return GuidedTile(tile, fine, ratio, known)
 
@@ -119,7 +119,7 @@ def _read_shuffled(path: Path, source: Source, scale: int) -> GuidedTile:
     step = source.coarsen * scale
     rows, columns = (side // step * step for side in chip.values.shape[1:])
     values = _coarsened(chip.values[:, :rows, :columns], source.coarsen)
-    valid = _all_of(np.all(chip.valid, axis=0)[:rows, :columns], source.coarsen)
+    valid = valid_blocks(np.all(chip.valid, axis=0)[:rows, :columns], source.coarsen)
     tile = Tile(path, values, valid, source.place, footprint, float(valid.size))
     return GuidedTile(tile, None, 1, np.ones(len(values), bool))
 
@@ -129,13 +129,6 @@ def _coarsened(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
         return values
     sigma = torch.full((1, 1), NATIVE_SIGMA)
     return degrade(torch.from_numpy(np.ascontiguousarray(values))[None], sigma, side)[0].numpy()
-
-
-def _all_of(valid: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
-    """(H, W) -> (H / side, W / side): True where every pixel of a block is."""
-    height, width = valid.shape
-    whole: NDArray[np.bool_] = np.all(valid.reshape(height // side, side, width // side, side), axis=(1, 3))
-    return whole
 
 
 def observe_guided(
@@ -159,7 +152,7 @@ def fit_law(tile: GuidedTile, scale: int, jitter: SensorJitter, rng: torch.Gener
     jitter = replace(jitter, noise_free=1.0)
     seen, guide = observe_guided(*tile.tensors(), tile.ratio, scale, jitter, rng)
     fit = LinearFit(seen.sigma[0], guide.shape[1], scale)
-    valid, values = _all_of(tile.tile.valid, scale), seen.observed[0].numpy()
+    valid, values = valid_blocks(tile.tile.valid, scale), seen.observed[0].numpy()
     fit.add(seen.observed, guide, torch.from_numpy(valid))
     noise = plain_noise(values.astype(np.float64), valid, band_scaling(values).spread)
     return Law(fit.solve().to(guide.device, guide.dtype), torch.from_numpy(noise.astype(np.float32))[None])
@@ -256,7 +249,10 @@ class GuidedPairDataset(Dataset[Pairs]):
         known: NDArray[np.bool_],
         rng: np.random.Generator,
     ) -> Pairs:
-        """The same chip in other colours: all of the chain is linear in the bands, so they may be mixed afterwards."""
+        """The same chip in other colours: the chain is linear in the bands, so they may be mixed afterwards.
+
+        Up to `band_sigma`, that is: a mixed band is told one point spread function, and has a little of the others'.
+        """
         bands, guides = self.config.generator.bands, self.config.generator.guides
         mix = np.eye(bands) + MIXING * rng.standard_normal((bands, bands)) * np.outer(known, known)
         turned = np.eye(guides) + MIXING * rng.standard_normal((guides, guides))
@@ -353,8 +349,7 @@ def _tiles(config: TrainConfig, sources: tuple[Source, ...]) -> Iterator[GuidedT
         pixels = sum(tile.tile.weight for tile in found)
         for tile in found:
             weight = source.share * tile.tile.weight / pixels
-            kept = Tile(**{**vars(tile.tile), "weight": weight})
-            yield GuidedTile(kept, tile.guide, tile.ratio, tile.known)
+            yield replace(tile, tile=replace(tile.tile, weight=weight))
 
 
 def load_guided(config: TrainConfig, device: torch.device) -> tuple[GuidedPairDataset, GuidedValidation]:

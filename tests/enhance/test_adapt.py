@@ -99,7 +99,7 @@ def test_too_small_a_scene_is_named(
             "c.tif", coarse, descriptions=COARSE, scales=[1e-4] * 3, transform=Affine(20, 0, 500000, 0, -20, 5000000)
         ),
     ]
-    with pytest.raises(RsganError, match=r"--adapt: .* has no window of 48 x 48 pixels"):
+    with pytest.raises(RsganError, match=r"--adapt: .* has no window of 64 x 48 pixels"):
         superres(small, tmp_path / "out.tif", model=guided_model, adapt=True)
     assert not (tmp_path / "out.tif").exists()
 
@@ -109,3 +109,44 @@ def test_what_no_finer_bands_guide_cannot_be_adapted(pair: list[Path], tiny_mode
         superres(pair[0], tmp_path / "out.tif", model=tiny_model, adapt=True)
     with pytest.raises(OutputError, match="--adapt: linear injection is no network"):
         superres(pair, tmp_path / "out.tif", method="linear", adapt=True)
+
+
+def test_ground_that_was_filled_teaches_nothing_and_is_not_judged(
+    make_raster: Make, land: Callable[..., np.ndarray], guided_model: Path
+) -> None:
+    fine, coarse = draw_pair(land, 100)
+    coarse[:, 10:20, 10:20] = 0
+    fine[:, 100:120, 180:200] = 0  # rows 50 to 59, columns 90 to 99 of the coarse bands
+    grid = {"transform": Affine(20, 0, 500000, 0, -20, 5000000), "descriptions": COARSE}
+    paths = [
+        make_raster("f.tif", fine, scales=[1e-4] * 4, nodata=0),
+        make_raster("c.tif", coarse, scales=[1e-4] * 3, nodata=0, **grid),
+    ]
+    with Scene.open([paths[1]], wanted=COARSE) as scene, Scene.open([paths[0]], wanted=RGBN) as finer:
+        guiding = Guiding.of(scene, finer)
+        statistics = scene_statistics(scene, open_model(guided_model).card, guiding=guiding)
+        (lesson,) = adapting._lessons(scene, guiding, statistics)
+    counts = lesson.valid[0, 0].numpy()
+    assert counts.shape == (100, 100)
+    assert (counts[10:20, 10:20] == 0).all()
+    assert (counts[50:60, 90:] == 0).all()
+    assert counts.mean() > 0.8
+    assert lesson.withheld == 37
+
+
+def test_a_scene_too_narrow_to_withhold_ground_is_not_adapted(
+    make_raster: Make, land: Callable[..., np.ndarray], guided_model: Path, tmp_path: Path
+) -> None:
+    fine, coarse = draw_pair(land, 100)
+    narrow = [
+        make_raster("f.tif", fine[:, :, :120], scales=[1e-4] * 4),
+        make_raster(
+            "c.tif",
+            coarse[:, :, :60],
+            descriptions=COARSE,
+            scales=[1e-4] * 3,
+            transform=Affine(20, 0, 500000, 0, -20, 5000000),
+        ),
+    ]
+    with pytest.raises(RsganError, match=r"--adapt: .* has no window of 64 x 48 pixels"):
+        superres(narrow, tmp_path / "out.tif", model=guided_model, adapt=True)
