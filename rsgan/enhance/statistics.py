@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +93,10 @@ def representative(scene: Scene) -> list[Sample]:
     full: list[Sample] = []
     thin: list[Sample] = []
     for sample in _samples(scene):
-        (full if sample[1].valid.mean() >= LEAST_VALID else thin).append(sample)
+        if sample[1].valid.mean() >= LEAST_VALID:
+            full.append(sample)
+        elif len(thin) < SAMPLES:  # a scene may consist of them: memory must not grow with it
+            thin.append(sample)
         if len(full) == SAMPLES:
             break
     if not full and not thin:
@@ -102,7 +104,7 @@ def representative(scene: Scene) -> list[Sample]:
             f"{scene.name}: every pixel that was looked at is nodata, so there is nothing to enhance. Check the nodata "
             "value or the file."
         )
-    return full or list(islice(thin, SAMPLES))
+    return full or thin
 
 
 def _median(chips: list[Chip]) -> Floats:
@@ -245,16 +247,23 @@ def _noise_and_sigma(
         sigmas = catalogue_sigma(named, scene.bands)
     else:
         sigmas = _guided_sigma(named, scene.bands, guiding.scene.bands, guiding.scale)
+    noise = np.zeros(len(scene.bands))
+    if card is not None and guiding is not None:
+        noise = _noise_of_flat_ground(filled, chips, scalings)
+    said = f"sigma of {named}" if named else f"sigma of a usual sensor (MTF {UNKNOWN_MTF:g} at Nyquist)"
+    told = "noise of flat ground" if noise.any() else "not estimated: no noise"
+    return noise, np.clip(sigmas, *limits), f"{told}, {said}"
+
+
+def _noise_of_flat_ground(filled: list[Floats], chips: list[Chip], scalings: list[BandScaling]) -> Floats:
+    """Median over windows of the noise (C,), reflectance; 0 where all windows are too small to tell."""
     noises = [
         plain_noise(values, np.all(chip.valid, axis=0), scaling.spread)
         for values, chip, scaling in zip(filled, chips, scalings, strict=True)
         if min(values.shape[1:]) >= SMALLEST_PROBE
     ]
-    if card is None or guiding is None or not noises:
-        noises = [np.zeros(len(scene.bands))]
-    said = f"sigma of {named}" if named else f"sigma of a usual sensor (MTF {UNKNOWN_MTF:g} at Nyquist)"
-    told = "noise of flat ground" if noises[0].any() else "not estimated: no noise"
-    return np.median(noises, axis=0), np.clip(sigmas, *limits), f"{told}, {said}"
+    median: Floats = np.median(noises, axis=0) if noises else np.zeros(len(filled[0]))
+    return median
 
 
 def _with_guide(

@@ -7,15 +7,13 @@ import torch
 from numpy.typing import NDArray
 
 from rsgan.card import ProbeCoefficients
-from rsgan.sensors.optical import degrade
+from rsgan.sensors.optical import Jitter, observe
 from rsgan.sensors.statistics import FEATURES, SMALLEST_PROBE, band_scaling, fit_probe, probe_features
 from rsgan.training.config import TrainConfig
 from rsgan.training.tiles import Tile
 
 LARGEST = 160
 """Side of the largest observed chip that is looked at, input pixels; the smallest is `SMALLEST_PROBE`."""
-QUANTUM = 1e-4
-"""Rounding of the observed reflectance: one DN of Sentinel-2."""
 ATTEMPTS = 20
 """Tries per simulated observation before the tiles are given up."""
 
@@ -37,12 +35,10 @@ def _observed(
         band = int(rng.integers(len(tile.values)))
         bands = slice(band, band + 1)
     part = torch.from_numpy(tile.values[None, bands, row : row + side, column : column + side].copy())
-    sigma = float(rng.uniform(*config.sensor.sigma))
-    quiet = rng.random() < config.sensor.noise_free
-    noise = 0.0 if quiet else float(np.exp(rng.uniform(*np.log(config.sensor.noise))))
-    seen = degrade(part, torch.full(part.shape[:2], sigma), scale)[0].numpy().astype(np.float64)
-    seen = np.round((seen + noise * rng.standard_normal(seen.shape)) / QUANTUM) * QUANTUM
-    return seen, sigma, noise
+    ranges = config.sensor
+    jitter = Jitter(ranges.sigma, band_sigma=0.0, noise=ranges.noise, noise_free=ranges.noise_free)
+    seen = observe(part, scale, jitter, torch.Generator().manual_seed(int(rng.integers(2**62))))
+    return seen.observed[0].double().numpy(), float(seen.sigma[0, 0]), float(seen.noise[0, 0])
 
 
 def fit_scene_probe(tiles: list[Tile], config: TrainConfig, samples: int) -> ProbeCoefficients | None:
