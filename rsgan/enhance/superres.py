@@ -12,7 +12,8 @@ from typing import Any, Literal, get_args
 from rsgan.enhance.arrays import is_array, superres_array
 from rsgan.enhance.choice import candidates, choose_model, open_fitting, open_guide, open_scene
 from rsgan.enhance.guiding import Guiding
-from rsgan.enhance.job import Job, Method, plan_job
+from rsgan.enhance.job import Job, plan_job
+from rsgan.enhance.method import Method
 from rsgan.enhance.options import Options, Reading
 from rsgan.enhance.walk import Progress
 from rsgan.errors import ConfigError, InputError, ModelError, RsganWarning

@@ -1,4 +1,4 @@
-"""What a job says and decides about its outputs."""
+"""What a job says and refuses about what it writes."""
 
 from collections.abc import Callable
 from pathlib import Path
