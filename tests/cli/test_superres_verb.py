@@ -302,9 +302,9 @@ MODELS = {
     "unknown bands": (lambda m: spoilt(m, "bad.safetensors", lambda card, _: card.update(bands=["B02", "X", "Y", "Z"])),
                       r"names bands X Y Z of sensor 'sentinel-2a', which"),
     "other bands": (lambda m: spoilt(m, "bad.safetensors", lambda card, _: card.update(bands=["B02", "B03"])),
-                    r"names 2 bands and scale 2, but its generator is built for 4 bands"),
+                    r"names 2 bands, 0 guides and scale 2, but its generator is built for 4 bands"),
     "other scale": (lambda m: spoilt(m, "bad.safetensors", lambda card, _: card.update(scale=4)),
-                    r"names 4 bands and scale 4, .* for 4 bands and scale 2"),
+                    r"names 4 bands, 0 guides and scale 4, .* for 4 bands, 0 guides and scale 2"),
 }  # fmt: skip
 
 

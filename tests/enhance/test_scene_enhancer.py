@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from rsgan.enhance.scene_enhancer import TURNS, SceneEnhancer
+from rsgan.enhance.scene_enhancer import SceneEnhancer
 from rsgan.enhance.statistics import SceneStatistics
 from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig
+from rsgan.nn.symmetries import TURNS
 from rsgan.sensors.statistics import BandScaling
 
 SHAPE = (1, 2, 9, 12)
