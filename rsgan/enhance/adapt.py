@@ -31,6 +31,8 @@ CHIP = 24
 LEARNING_RATE = 2e-4
 EPSILON = 0.5
 """Error in units of a band's spread where the loss turns from quadratic to linear."""
+DRAWS = 4
+"""Draws of noise with which each window is seen."""
 WITHHELD = 0.25
 """Share of the columns of every window on which the fit is judged and not made."""
 NARROWEST = math.ceil(CHIP / (1 - WITHHELD))
@@ -141,7 +143,7 @@ def adapt(
         RsganError: the scene is too small to be seen one scale up.
     """
     started = time.perf_counter()
-    lessons = _lessons(scene, guiding, statistics)
+    lessons = _lessons(scene, guiding, statistics, torch.Generator().manual_seed(seed))
     fitted, rng = copy.deepcopy(generator).train(), np.random.default_rng(seed)
     before = _withheld_rmse(generator, lessons)
     optimizer = torch.optim.AdamW(fitted.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.0)
@@ -178,8 +180,12 @@ def _windows(scene: Scene, guiding: Guiding, statistics: SceneStatistics) -> Ite
         )
 
 
-def _lessons(scene: Scene, guiding: Guiding, statistics: SceneStatistics) -> list[_Lesson]:
-    """Windows of the scene one scale up, with the linear law that they teach together."""
+def _lessons(scene: Scene, guiding: Guiding, statistics: SceneStatistics, rng: torch.Generator) -> list[_Lesson]:
+    """Windows of the scene one scale up, with the linear law that they teach together.
+
+    Degrading averages the scene's noise away, so as much is added as makes it what it is in the scene, relative to the
+    detail: a network fitted to less would take noise for detail.
+    """
     scale, sigma = guiding.scale, torch.from_numpy(statistics.sigma).float()
     windows = [window for window in _windows(scene, guiding, statistics) if window.teaches]
     if not windows:
@@ -191,20 +197,25 @@ def _lessons(scene: Scene, guiding: Guiding, statistics: SceneStatistics) -> lis
     for window in windows:
         fit.add(window.observed, window.guide, torch.from_numpy(window.valid))
     law = fit.solve().to(torch.device("cpu"), torch.float32)
-    return [_lesson(window, law) for window in windows]
+    noise = statistics.noise / statistics.scaling.spread
+    return [_lesson(window, law, noise, rng) for window in windows for _ in range(DRAWS)]
 
 
-def _lesson(window: _Window, law: LinearInjection) -> _Lesson:
+def _lesson(window: _Window, law: LinearInjection, noise: NDArray[np.floating], rng: torch.Generator) -> _Lesson:
+    """One window with noise (C,) in network units, of which it has a part already."""
     seen, finer = window.observed[0].numpy(), window.guide[0].numpy()
     scaling, own = band_scaling(seen), band_scaling(finer)
     centre, spread = (torch.from_numpy(x).float()[None, :, None, None] for x in (scaling.centre, scaling.spread))
-    noise = plain_noise(seen.astype(np.float64), window.valid, scaling.spread) / scaling.spread
+    present = plain_noise(seen.astype(np.float64), window.valid, scaling.spread) / scaling.spread
+    lacking = torch.from_numpy(np.sqrt(np.maximum(noise**2 - present**2, 0))).float()[None, :, None, None]
+    observed = window.observed + lacking * spread * torch.randn(window.observed.shape, generator=rng)
+    told = torch.from_numpy(np.maximum(noise, present)).float()[None]
     valid = torch.from_numpy(window.valid.repeat(law.scale, 0).repeat(law.scale, 1)).float()
     return _Lesson(
         (window.reference - centre) / spread,
-        (window.observed - centre) / spread,
-        Guide(torch.from_numpy(own.to_network(finer))[None], (law(window.observed, window.guide) - centre) / spread),
-        SensorState(law.sigma[None], torch.from_numpy(noise).float()[None]),
+        (observed - centre) / spread,
+        Guide(torch.from_numpy(own.to_network(finer))[None], (law(observed, window.guide) - centre) / spread),
+        SensorState(law.sigma[None], told),
         valid[None, None],
         window.withheld,
         spread,

@@ -122,6 +122,9 @@ def _pooled(scalings: list[BandScaling], pixels: NDArray[np.int64]) -> BandScali
     )
 
 
+SOFTEST_MTF = 0.25
+"""System MTF at Nyquist below which bands of any kind are not believed to be: a raster on a finer grid than its sensor's
+looks softer, and taking that for a wide point spread function would overdo its edges."""
 UNKNOWN_MTF = 0.30
 """System MTF at Nyquist of bands that no catalogue names, a usual one."""
 
@@ -236,6 +239,8 @@ def _noise_and_sigma(
 ) -> tuple[Floats, Floats, str]:
     probe = _probe(card)
     limits = (0.0, MAX_SIGMA) if card is None else card.sigma
+    if card is not None and card.any_band:
+        limits = (limits[0], min(limits[1], psf_sigma(SOFTEST_MTF)))
     if card is not None and probe is not None:
         noise, sigmas = _estimate(probe, filled, chips, scalings, any_band=card.any_band)
         untold = np.isnan(noise)
