@@ -128,8 +128,9 @@ class LinearFit:
         """
         if self.count == 0:
             raise RsganError(
-                "the linear method finds no valid pixels to learn from: the scene is smaller than "
-                f"{2 * self.scale} coarse pixels or all nodata. Give a larger part of it."
+                "the linear law finds no ground to learn from: the scene is smaller than "
+                f"{2 * self.scale} coarse pixels, or its bands and the finer ones are nowhere valid together. Give a "
+                "larger part of it, or check the nodata of the finer bands."
             )
         strength = torch.diag(self.gram)
         floor = self.count * (ROUNDING * self.largest.repeat_interleave(NEIGHBOURS**2)) ** 2
