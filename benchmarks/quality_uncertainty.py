@@ -3,9 +3,10 @@
     python -m benchmarks.quality_uncertainty --data DIR [--config configs/superres_s2_rgbn_x2.yaml ...] [--update-card]
 
 Held-out rasters are observed as in benchmarks.quality_superres; `rsgan superres --uncertainty` runs from file to file,
-told nothing about the protocol. The two factors of a model (68 % and 95 %) are quantiles of |error| / standard error,
-every held-out tile counting alike. A tile's coverage is measured with the factors of all OTHER places (leave one place
-out); what the card gets are the factors of all. Thirds of the local gradient are cut over all tiles together.
+told nothing about the protocol (the guided model is told the blur). The two factors of a model (68 % and 95 %) are
+quantiles of |error| / standard error, every held-out tile counting alike. A tile's coverage is measured with the
+factors of all OTHER places (leave one place out); what the card gets are the factors of all, and one floor in reflectance per model
+of named bands, which is chosen on all places. Thirds of the local gradient are cut over all tiles together.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import tempfile
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,8 @@ from rsgan.training.validation import BORDER
 
 PROTOCOLS = {"P40": (0.40, 0.0), "P40n": (0.40, 0.001), "P30": (0.30, 0.0005)}
 """Name -> (sigma in input pixels, noise in reflectance)."""
+FLOORS = (0.0, 1e-4, 2e-4, 3e-4, 4e-4, 6e-4, 8e-4)
+"""Reflectance: floors that are tried, for models of named bands; the noise of the references, which none foresees."""
 LARGEST = 320
 """Side of the centre crop of a tile that is used, output pixels."""
 VALUES = 20_000
@@ -82,6 +85,7 @@ def enhanced_files(config: TrainConfig, model: Path, folder: Path) -> Iterator[t
             for sigma, noise in PROTOCOLS.values():
                 observed = observe(tile.tile.values, scale, sigma, noise, 0)
                 guide = observe(tile.guide, tile.ratio, sigma, 0.0, 1)
+                _clear(folder)
                 write(folder / "coarse.tif", observed, config.model.bands, 2.0 * config.model.gsd_m)
                 write(folder / "fine.tif", guide, config.model.guide, 2.0 * config.model.gsd_m / scale)
                 rsgan.superres([folder / "fine.tif", folder / "coarse.tif"], out, psf_sigma=sigma, **how)
@@ -93,9 +97,15 @@ def enhanced_files(config: TrainConfig, model: Path, folder: Path) -> Iterator[t
             continue
         names = config.model.bands or tuple(f"band{number}" for number in range(1, len(reference) + 1))
         for sigma, noise in PROTOCOLS.values():
+            _clear(folder)
             write(folder / "coarse.tif", observe(reference, scale, sigma, noise, 0), names, config.model.gsd_m)
             rsgan.superres(folder / "coarse.tif", out, **how)
             yield place_of(tile), reference, out, doubts
+
+
+def _clear(folder: Path) -> None:
+    for name in ("coarse.tif", "fine.tif"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def place_of(tile: Tile) -> str:
@@ -113,12 +123,28 @@ def samples_of(config: TrainConfig, model: Path) -> list[Sample]:
         for place, reference, out, doubts in enhanced_files(config, model, Path(name)):
             inner = slice(BORDER, -BORDER)
             error = np.abs(read_all(out) - reference)[:, inner, inner]
-            standard = read_all(doubts)[:, inner, inner] / card.uncertainty.factor_68
+            stated = read_all(doubts)[:, inner, inner] / card.uncertainty.factor_68
+            standard = np.sqrt(np.maximum(stated**2 - card.uncertainty.floor**2, 1e-12))
             slopes = np.broadcast_to(local_gradient(reference)[inner, inner], error.shape)
             drawn = rng.choice(error.size, min(VALUES, error.size), replace=False)
             picked = [values.reshape(-1)[drawn] for values in (error / standard, standard, error, slopes)]
             found.append(Sample(place, *picked))
     return found
+
+
+def floored(samples: list[Sample], floor: float) -> list[Sample]:
+    """The samples with a floor (reflectance) under their standard errors."""
+    return [replace(s, ratio=s.error / np.hypot(s.standard, floor)) for s in samples]
+
+
+def best_floor(samples: list[Sample]) -> float:
+    """The floor under which the thirds of the gradient are covered most alike at 68 %."""
+
+    def worst(floor: float) -> float:
+        shares = coverage(floored(samples, floor))["ours, 68 %"]
+        return max(abs(shares[name] - 68) for name in ("smooth", "middle", "edges"))
+
+    return min(FLOORS, key=worst)
 
 
 def coverage(samples: list[Sample]) -> dict[str, dict[str, float]]:
@@ -171,6 +197,8 @@ def main() -> None:
         config = config.model_copy(update={"data": config.data.model_copy(update={"root": arguments.data})})
         model = find_model(arguments.model or config.model.name)
         samples = samples_of(config, model)
+        floor = best_floor(samples) if config.model.bands else 0.0
+        samples = floored(samples, floor)
         for method, shares in coverage(samples).items():
             rows.append(
                 [
@@ -181,6 +209,7 @@ def main() -> None:
             )
         ratios = np.concatenate([sample.ratio for sample in samples])
         factors = {f"factor_{level}": float(f"{np.quantile(ratios, level / 100):.4g}") for level in (68, 95)}
+        factors["floor"] = floor
         print(config.model.name, factors, f"{len(samples)} tiles x protocols", flush=True)
         if arguments.update_card:
             card = open_model(model).card

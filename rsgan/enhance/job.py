@@ -113,6 +113,8 @@ class Job:
                 f"the scene has pixels of {metres(self.scene)}; {card.name} was trained for {card.gsd_m:g} m. "
                 "It runs, but its held-out figures do not speak for this scene."
             )
+        if self.options.adapt and self.options.uncertainty is not None:
+            notes.append("the standard errors are calibrated for the model as it comes, not as it is adapted.")
         return tuple(notes)
 
     def lines(self, *, verbose: bool = False) -> list[str]:

@@ -75,8 +75,9 @@ class Method:
             *self._head(options),
         )
 
-    def _head(self, options: Options) -> tuple[UncertaintyHead | None, float]:
+    def _head(self, options: Options) -> tuple[UncertaintyHead | None, float, float]:
         """What tells the standard error, and the factor that makes it one: 68 % of the errors are smaller."""
         if options.uncertainty is None or self.model is None or self.model.card.uncertainty is None:
-            return None, 1.0
-        return self.model.uncertainty(), self.model.card.uncertainty.factor_68
+            return None, 1.0, 0.0
+        told = self.model.card.uncertainty
+        return self.model.uncertainty(), told.factor_68, told.floor

@@ -51,6 +51,7 @@ class SceneEnhancer:
         symmetries: turned and mirrored passes that are averaged; each costs as much as the first.
         head: network that tells how wrong pixels may be; None leaves that out.
         factor: what the head's standard errors are multiplied by.
+        floor: reflectance that is added to them in square before that.
         standard_error: (N, C, scale h, scale w) reflectance, of the batch that was enhanced last; None without a head.
         squares: sum of squared residuals of degrade(enhanced) - observed per band, so far.
         count: number of residuals per band, so far.
@@ -66,6 +67,7 @@ class SceneEnhancer:
     symmetries: Symmetries = 1
     head: UncertaintyHead | None = None
     factor: float = 1.0
+    floor: float = 0.0
     standard_error: Floats | None = field(init=False, default=None)
     squares: NDArray[np.float64] = field(init=False)
     count: NDArray[np.int64] = field(init=False)
@@ -100,8 +102,8 @@ class SceneEnhancer:
         self.squares += squares.sum((0, 2, 3)) * scaling.spread**2
         self.count += usable.sum((0, 2, 3))
         if self.head is not None:
-            standard = self.factor * self.head(enhanced, seen, doubt, noise).cpu().numpy()
-            self.standard_error = (standard * scaling.spread[:, None, None]).astype(np.float32)
+            standard = self.head(enhanced, seen, doubt, noise).cpu().numpy() * scaling.spread[:, None, None]
+            self.standard_error = (self.factor * np.hypot(standard, self.floor)).astype(np.float32)
         return scaling.to_reflectance(enhanced.cpu().numpy().astype(np.float64)).astype(np.float32)
 
     def _enhanced(self, seen: Tensor, sensor: SensorState, guide: Guide | None) -> tuple[Tensor, Tensor]:

@@ -123,8 +123,8 @@ def _pooled(scalings: list[BandScaling], pixels: NDArray[np.int64]) -> BandScali
 
 
 SOFTEST_MTF = 0.25
-"""System MTF at Nyquist below which bands of any kind are not believed to be: a raster on a finer grid than its sensor's
-looks softer, and taking that for a wide point spread function would overdo its edges."""
+"""System MTF at Nyquist below which bands of any kind are not believed to be: a raster resampled
+to a finer grid looks softer, and taking that for a wide point spread function would overdo its edges."""
 UNKNOWN_MTF = 0.30
 """System MTF at Nyquist of bands that no catalogue names, a usual one."""
 

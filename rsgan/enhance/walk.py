@@ -180,10 +180,8 @@ def _masked(values: Floats, valid: NDArray[np.bool_], scale: int) -> Floats:
 
 def _stacked(dn: NDArray[Any], view: GuideView, keep: Window, nodata: float | None) -> NDArray[Any]:
     """Enhanced bands and the finer ones, the latter as they are stored, but for the nodata that the output declares."""
-    fine, place = view.guiding.scene, view.guiding.place(keep)
-    stored = fine.read_dn(place)
-    if nodata is not None and fine.output_nodata is not None:
-        stored[~fine.read(place).valid] = np.array(nodata).astype(stored.dtype)
+    chip = view.guiding.scene.read(view.guiding.place(keep))
+    stored = restore(chip.values, chip.valid, view.guiding.scene, nodata, 1)
     joined: NDArray[Any] = np.concatenate([stored, dn])[list(view.order or ())]
     return joined
 

@@ -60,7 +60,7 @@ def test_the_fit_lowers_the_error_on_withheld_ground_and_leaves_the_model_as_it_
     before = {name: value.clone() for name, value in generator.state_dict().items()}
     found = adapt(*opened, updates=60)
     assert found.helped
-    assert found.after < 0.9 * found.before
+    assert found.after < 0.95 * found.before
     assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
     assert "withheld" in str(found)
 
@@ -125,7 +125,7 @@ def test_ground_that_was_filled_teaches_nothing_and_is_not_judged(
     with Scene.open([paths[1]], wanted=COARSE) as scene, Scene.open([paths[0]], wanted=RGBN) as finer:
         guiding = Guiding.of(scene, finer)
         statistics = scene_statistics(scene, open_model(guided_model).card, guiding=guiding)
-        (lesson,) = adapting._lessons(scene, guiding, statistics)
+        lesson, *_ = adapting._lessons(scene, guiding, statistics, torch.Generator().manual_seed(0))
     counts = lesson.valid[0, 0].numpy()
     assert counts.shape == (100, 100)
     assert (counts[10:20, 10:20] == 0).all()
