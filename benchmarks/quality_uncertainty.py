@@ -2,11 +2,12 @@
 
     python -m benchmarks.quality_uncertainty --data DIR [--config configs/superres_s2_rgbn_x2.yaml ...] [--update-card]
 
-Held-out rasters are observed as in benchmarks.quality_superres; `rsgan superres --uncertainty` runs from file to file,
-told nothing about the protocol (the guided model is told the blur). The two factors of a model (68 % and 95 %) are
-quantiles of |error| / standard error, every held-out tile counting alike. A tile's coverage is measured with the
-factors of all OTHER places (leave one place out); what the card gets are the factors of all, and one floor in reflectance per model
-of named bands, which is chosen on all places. Thirds of the local gradient are cut over all tiles together.
+Held-out rasters are observed as in benchmarks.quality_superres; `rsgan superres --uncertainty` runs from file to
+file, told nothing about the protocol (the guided model is told the blur). The two factors of a model (68 % and 95 %)
+are quantiles of |error| / standard error, every held-out tile counting alike. A tile's coverage is measured with the
+factors of all OTHER places (leave one place out); what the card gets are the factors of all, and one floor in
+reflectance per model of named bands, which is chosen on all places. Thirds of the local gradient are cut over all
+tiles together.
 """
 
 from __future__ import annotations

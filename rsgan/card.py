@@ -66,8 +66,8 @@ class Uncertainty(BaseModel):
         head: its architecture.
         factor_68: standard errors to each side that cover 68 % of the errors.
         factor_95: the same for 95 %.
-        floor: reflectance that every standard error has at least, before the factors: the noise of the references, which
-            no network can foresee.
+        floor: reflectance that every standard error has at least, before the factors: the noise of the references,
+            which no network can foresee.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

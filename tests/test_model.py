@@ -168,7 +168,9 @@ def test_every_shipped_model_opens_under_the_name_in_its_card(name: str) -> None
     assert model.card.licence
     assert model.card.limits
     assert model.card.generator.scale == model.card.scale
-    assert model.card.generator.bands == len(model.card.bands)
+    assert model.card.generator.bands == (len(model.card.bands) or 1)
+    assert model.card.generator.guides == len(model.card.guide)
+    assert model.card.uncertainty is not None
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

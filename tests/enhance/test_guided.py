@@ -1,6 +1,7 @@
 """Coarse bands guided by finer ones, through files: the linear method and a network on top of it."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -439,12 +440,13 @@ def test_landsat_bands_are_blurred_as_landsat_blurs_them(make_raster: Make, land
 # what is refused
 
 
-def refused(files: list[Path], error: type[RsganError], said: str, **given_settings: Any) -> None:
-    """Refused with these words, before anything is written."""
+def refused(files: list[Path], error: type[RsganError], **given_settings: Any) -> str:
+    """The words with which a run is refused, before anything is written."""
     before = sorted(path.name for path in files[0].parent.iterdir())
-    with pytest.raises(error, match=said):
+    with pytest.raises(error) as raised:
         run(files, **given_settings)
     assert sorted(path.name for path in files[0].parent.iterdir()) == before
+    return str(raised.value)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -453,7 +455,7 @@ def test_grids_that_do_not_nest_are_refused_with_numbers(
 ) -> None:
     pair = make_pair(coarse={"transform": FINE @ Affine.translation(0.5, 0) @ Affine.scale(2)})
     said = r"bands B05 B8A B11 and B02 B03 B04 B08: the pixels do not nest: .* 2 x 2 fine ones .* column 0\.500, row 0"
-    refused(pair.files, GridError, said, **how[way])
+    assert re.search(said, refused(pair.files, GridError, **how[way]))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -461,64 +463,73 @@ def test_unlike_coordinate_systems_are_refused_with_both(
     make_pair: Callable[..., Pair], how: dict[str, dict], way: str
 ) -> None:
     pair = make_pair(coarse={"crs": "EPSG:32632"})
-    refused(pair.files, GridError, "EPSG:32632 against EPSG:32633 of the finer pixels", **how[way])
+    assert re.search("EPSG:32632 against EPSG:32633 of the finer pixels", refused(pair.files, GridError, **how[way]))
 
 
 def test_a_guide_that_ends_too_early_is_refused(make_pair: Callable[..., Pair]) -> None:
     pair = make_pair(coarse={"transform": FINE @ Affine.translation(-2, 0) @ Affine.scale(2)})
-    refused(pair.files, GridError, "does not cover the coarser: needed are .* columns -2 to 178", method="linear")
+    assert re.search(
+        "does not cover the coarser: needed are .* columns -2 to 178", refused(pair.files, GridError, method="linear")
+    )
 
 
 def test_one_pixel_size_guides_nothing(make_pair: Callable[..., Pair]) -> None:
     pair = make_pair()
-    refused([pair.fine], BandError, r"pixels of 1 size\(s\) only \(10\)", method="linear")
+    assert re.search(r"pixels of 1 size\(s\) only \(10\)", refused([pair.fine], BandError, method="linear"))
     said = "B02 B03 already have the finest pixels of the files, so nothing guides them"
-    refused(pair.files, BandError, said, method="linear", bands=("B02", "B03"))
+    assert re.search(said, refused(pair.files, BandError, method="linear", bands=("B02", "B03")))
 
 
 def test_a_ratio_that_is_not_the_models_is_refused_with_both(
     make_pair: Callable[..., Pair], guided_model: Path
 ) -> None:
     said = r"a pixel of B05 holds 3 of B02 each way; tiny-20to10 takes 2\..* --method linear"
-    refused(make_pair(scale=3).files, GridError, said, model=guided_model)
+    assert re.search(said, refused(make_pair(scale=3).files, GridError, model=guided_model))
 
 
 def test_another_scale_than_the_pixels_is_refused(make_pair: Callable[..., Pair]) -> None:
-    refused(make_pair().files, ModelError, "--scale 4: the finer bands have 2 pixels", method="linear", scale=4)
+    assert re.search(
+        "--scale 4: the finer bands have 2 pixels", refused(make_pair().files, ModelError, method="linear", scale=4)
+    )
 
 
 def test_a_sharpness_of_the_linear_method_is_refused(make_pair: Callable[..., Pair]) -> None:
     said = r"--sharpness 0\.5: --method linear has no adversarial network"
-    refused(make_pair().files, ModelError, said, method="linear", sharpness=0.5)
+    assert re.search(said, refused(make_pair().files, ModelError, method="linear", sharpness=0.5))
     run(make_pair().files, method="linear", sharpness=0.0)
 
 
 def test_a_method_of_another_name_is_refused(make_pair: Callable[..., Pair]) -> None:
-    refused(make_pair().files, ConfigError, "--method linaer: no such method; give network or linear", method="linaer")
+    assert re.search(
+        "--method linaer: no such method; give network or linear",
+        refused(make_pair().files, ConfigError, method="linaer"),
+    )
 
 
 def test_a_stack_without_a_guide_is_refused(make_pair: Callable[..., Pair], tiny_model: Path) -> None:
-    refused([make_pair().fine], OutputError, "--stack: tiny-x2 takes no finer bands", model=tiny_model, stack=True)
+    assert re.search(
+        "--stack: tiny-x2 takes no finer bands", refused([make_pair().fine], OutputError, model=tiny_model, stack=True)
+    )
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_stack_of_unlike_numbers_is_refused(make_pair: Callable[..., Pair], how: dict[str, dict], way: str) -> None:
     pair = make_pair(fine={"scales": [2e-4] * 4})
     said = r"--stack: the bands are stored as uint16 with scale 0\.0001 .* uint16 with 0\.0002"
-    refused(pair.files, OutputError, said, stack=True, **how[way])
+    assert re.search(said, refused(pair.files, OutputError, stack=True, **how[way]))
 
 
 def test_a_stack_of_unlike_types_is_refused(make_pair: Callable[..., Pair], make_raster: Make) -> None:
     pair = make_pair()
     plain = make_raster("float.tif", (pixels(pair.fine) / 1e4).astype(np.float32))
     said = "--stack: the bands are stored as uint16 .* the finer ones as float32"
-    refused([plain, pair.coarse], OutputError, said, stack=True, method="linear")
+    assert re.search(said, refused([plain, pair.coarse], OutputError, stack=True, method="linear"))
     run([plain, pair.coarse], method="linear")
 
 
 def test_a_model_without_a_guide_is_no_linear_method(make_pair: Callable[..., Pair]) -> None:
     said = "--method linear: model s2-rgbn-x2 has no finer bands that guide"
-    refused(make_pair().files, ModelError, said, method="linear", model="s2-rgbn-x2")
+    assert re.search(said, refused(make_pair().files, ModelError, method="linear", model="s2-rgbn-x2"))
 
 
 def test_the_linear_method_takes_the_bands_of_a_guided_model(
@@ -530,9 +541,9 @@ def test_the_linear_method_takes_the_bands_of_a_guided_model(
 
 
 def test_a_missing_band_is_refused_by_name(make_pair: Callable[..., Pair], guided_model: Path) -> None:
-    refused(make_pair(names=("B05", "B8A", "B12")).files, BandError, "B11", model=guided_model)
+    assert re.search("B11", refused(make_pair(names=("B05", "B8A", "B12")).files, BandError, model=guided_model))
     pair = make_pair(fine={"descriptions": ("B02", "B03", "B04", "other")})
-    refused(pair.files, BandError, "B08", model=guided_model)
+    assert re.search("B08", refused(pair.files, BandError, model=guided_model))
 
 
 # real land

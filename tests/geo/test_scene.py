@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import MagicMock
 
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -10,7 +11,6 @@ from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
-from scipy.io import netcdf_file
 
 from rsgan.errors import BandError, ConfigError, GridError, InputError
 from rsgan.geo import Scene
@@ -282,13 +282,11 @@ def test_a_truncated_file_is_named_with_the_rows(make_raster: MakeRaster) -> Non
 
 
 def test_a_file_of_several_rasters_is_refused_and_they_are_listed(tmp_path: Path) -> None:
-    path = tmp_path / "cube.nc"
-    with netcdf_file(path, "w") as cube:
-        cube.createDimension("y", 4)
-        cube.createDimension("x", 5)
+    path = tmp_path / "cube.h5"
+    with h5py.File(path, "w") as cube:
         for name in ("red", "nir"):
-            cube.createVariable(name, "f4", ("y", "x"))[:] = 1.0
-    with pytest.raises(InputError, match=r"(?s)cube.nc has no bands of its own but holds 2 rasters.*cube.nc:nir"):
+            cube[name] = np.ones((4, 5), np.float32)
+    with pytest.raises(InputError, match=r"(?s)cube.h5 has no bands of its own but holds 2 rasters.*cube.h5.*nir"):
         Scene.open([path], wanted=RGBN)
 
 

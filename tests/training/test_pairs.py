@@ -19,7 +19,8 @@ RGBN = ("B02", "B03", "B04", "B08")
 
 
 def same(first: Pairs, second: Pairs) -> bool:
-    return all(torch.equal(vars(first)[name], vars(second)[name]) for name in vars(first))
+    one, other = ({name: value for name, value in vars(p).items() if value is not None} for p in (first, second))
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 def dataset(tiny: Tiny, **changes: object) -> PairDataset:
