@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -19,7 +19,7 @@ Command = TypeVar("Command", bound=Callable[..., object])
 @contextmanager
 def friendly_errors() -> Iterator[None]:
     """Turn errors of ours into one message on stderr and exit status 1; Ctrl-C into 130, SIGTERM into 143."""
-    before = signal.signal(signal.SIGTERM, _stop) if threading.current_thread() is threading.main_thread() else None
+    before = _caught() if threading.current_thread() is threading.main_thread() else {}
     try:
         yield
     except RsganError as error:
@@ -29,12 +29,18 @@ def friendly_errors() -> Iterator[None]:
         click.echo("Interrupted; no output was left behind.", err=True)
         sys.exit(130)
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _caught() -> dict[int, Any]:
+    """Let signals that end a program end it by `_stop`; what they did before. Ignored ones (nohup) stay so."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    return {number: signal.signal(number, _stop) for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
 
 
 def _stop(number: int, _: object) -> None:
-    """End like Ctrl-C does, so that what is half written is removed: batch systems send SIGTERM."""
+    """End like Ctrl-C does, so that what is half written is removed: batch systems send SIGTERM, terminals SIGHUP."""
     sys.exit(128 + number)
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rsgan.errors import RsganError, RsganWarning
+from rsgan.errors import InputError, RsganError, RsganWarning
 
 if TYPE_CHECKING:
     from rsgan.geo.coordinates import Labelled
@@ -50,6 +50,12 @@ def superres_array(
     from rsgan.geo.labelled import describe
 
     arrays: list[Labelled] = list(source) if isinstance(source, Sequence) else [source]
+    for entry in arrays:
+        if not is_array(entry):
+            raise InputError(
+                f"{entry} stands among arrays; expected arrays only, or paths only. Open it, for example with "
+                "rioxarray.open_rasterio."
+            )
     folder = Path(tempfile.mkdtemp(prefix="rsgan-"))
     try:
         written = {folder / f"array{number}.tif": describe(array) for number, array in enumerate(arrays, start=1)}

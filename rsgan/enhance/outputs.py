@@ -126,13 +126,13 @@ class Outputs:
         Raises:
             OutputError: naming the file and the flag.
         """
+        if self.options.stack:  # before the writer, to which nodata of another type would be the fault
+            self._check_stack()
         self.writer()
         if preview is not None:
             check_preview(preview, overwrite=self.options.overwrite)
         if self.options.uncertainty is not None:
             self._check_uncertainty(self.options.uncertainty)
-        if self.options.stack:
-            self._check_stack()
         if self.options.adapt and (self.guiding is None or self.method.model is None):
             raise OutputError(f"--adapt: {self.method.name} is no network that finer bands guide. Leave it out.")
         for source in self.scene.paths:

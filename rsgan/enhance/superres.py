@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
@@ -132,6 +132,18 @@ def _linear(
     return scene, guiding, Method.linear(guiding)
 
 
+def _paths(source: object) -> list[str | Path]:
+    """One path or several as a list of them."""
+    listed: list[Any] = list(source) if isinstance(source, Iterable) and not isinstance(source, str) else [source]
+    for entry in listed:
+        if not isinstance(entry, str | Path):
+            raise InputError(
+                f"the scene is given as {type(entry).__name__}; expected a path, several paths, or xarray arrays "
+                "alone. Numbers without a place are xarray.DataArray(values, dims=('band', 'y', 'x'))."
+            )
+    return listed
+
+
 def _refuse_twice(sources: Sequence[str | Path]) -> None:
     for number, source in enumerate(sources):
         if source in sources[:number]:
@@ -177,7 +189,7 @@ def superres(
         return superres_array(
             source, out, model=model, method=method, scale=scale, preview=preview, progress=progress, **settings
         )
-    sources = [source] if isinstance(source, str | Path) else list(source)
+    sources = _paths(source)
     if settings.get("uncertainty") is not None:
         settings["uncertainty"] = Path(settings["uncertainty"])
     job = prepare(

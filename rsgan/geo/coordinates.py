@@ -152,6 +152,8 @@ def _spacing(coordinate: xr.DataArray, stated_step: float | None, name: str) -> 
     if not np.issubdtype(coordinate.dtype, np.number) or np.issubdtype(coordinate.dtype, np.complexfloating):
         raise GridError(f"{what} holds {coordinate.dtype}; expected numbers, the centres of the pixels.")
     centres = coordinate.values.astype(np.float64)
+    if centres.size == 0:
+        raise GridError(f"{what} is empty: the array has no pixels. Check the slice or the box that it was cut with.")
     if centres.size == 1:
         if not stated_step:
             raise GridError(f"{what} has one value, which gives no pixel size. Give an array of at least 2 x 2 pixels.")

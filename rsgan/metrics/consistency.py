@@ -268,6 +268,8 @@ def _flattened(image: Floats, valid: Bools) -> Floats:
 
 
 def _displacement(moving: Floats, fixed: Floats) -> float:
+    if not (moving.any() and fixed.any()):  # without structure nothing can be displaced
+        return 0.0
     shift, _, _ = phase_cross_correlation(fixed, moving, upsample_factor=SHIFT_STEPS, normalization=None)
     return float(np.hypot(*shift))
 

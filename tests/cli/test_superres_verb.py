@@ -403,14 +403,18 @@ def test_an_rgba_raster_takes_its_fourth_band_only_when_told(run: Run, make_scen
     assert run("superres", scene, "-o", "out.tif", "--model", model, "--bands", "3,2,1,4").exit_code == 0
 
 
-def test_sigterm_leaves_nothing_and_exits_with_143(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_that_end_it_leave_nothing_and_are_its_status(tmp_path: Path, number: signal.Signals) -> None:
     scene = Path(__file__).parents[2] / "data_samples" / "s2_rgbn_10m.tif"
     command = [sys.executable, "-c", "from rsgan.cli import main; main()", "superres", str(scene), "-o", "out.tif"]
-    process = subprocess.Popen([*command, "--scale", "4", "--window", "64", "--symmetries", "8"], cwd=tmp_path)
+    command += ["--scale", "4", "--window", "64", "--symmetries", "8"]
+    before = signal.signal(number, signal.SIG_DFL)  # under nohup, children would inherit that it is ignored
+    process = subprocess.Popen(command, cwd=tmp_path)
+    signal.signal(number, before)
     deadline = time.monotonic() + 60
     while not list(tmp_path.iterdir()) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     assert [path.name.startswith(".out.partial") for path in tmp_path.iterdir()] == [True]
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 128 + signal.SIGTERM
+    process.send_signal(number)
+    assert process.wait(60) == 128 + number
     assert list(tmp_path.iterdir()) == []

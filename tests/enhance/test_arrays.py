@@ -14,7 +14,7 @@ from affine import Affine
 
 from rsgan.enhance.arrays import is_array, superres_array
 from rsgan.enhance.superres import superres
-from rsgan.errors import BandError, GridError, RsganError, RsganWarning
+from rsgan.errors import BandError, GridError, InputError, RsganError, RsganWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rioxarray with affine 3
 
@@ -126,6 +126,14 @@ def test_errors_name_the_array_and_leave_nothing(
 ) -> None:
     with pytest.raises(error, match=message):
         superres_array(broken(array), **QUICK)
+    assert list(temporary.iterdir()) == []
+
+
+def test_arrays_and_paths_are_not_mixed(array: xr.DataArray, temporary: Path) -> None:
+    with pytest.raises(InputError, match=r"s2_20m\.tif stands among arrays; .* Open it"):
+        superres([array, "s2_20m.tif"], method="linear")
+    with pytest.raises(InputError, match="given as DataArray; expected a path, several paths, or xarray arrays alone"):
+        superres(["s2_20m.tif", array], method="linear")
     assert list(temporary.iterdir()) == []
 
 

@@ -52,3 +52,14 @@ def test_an_output_under_two_spellings_is_refused_for_both_rasters(
     model = make_model("doubting.safetensors", uncertainty=True)
     with pytest.raises(OutputError, match="is the output itself"):
         prepare([scene], tmp_path / "out.tif", model=model, options=Options(uncertainty=elsewhere))
+
+
+def test_bands_of_two_types_are_no_stack_whatever_their_nodata(
+    make_raster: Make, land: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
+    coarse, _ = write_pair(make_raster, land, ("B5", "B6"), ("B8",))
+    fine = make_raster(
+        "float.tif", land((80, 80))[:1].astype(np.float32), descriptions=("B8",), transform=FINER, nodata=float("nan")
+    )
+    with pytest.raises(OutputError, match=r"^--stack: the bands are stored as uint16 .* the finer ones as float32"):
+        prepare([coarse, fine], tmp_path / "out.tif", method="linear", options=Options(stack=True))

@@ -427,6 +427,12 @@ def test_a_file_given_twice_is_refused(scene: Path, tiny_model: Path) -> None:
         superres([scene, scene], scene.with_name("out.tif"), model=tiny_model)
 
 
+@pytest.mark.parametrize("source", [None, 1.5, np.zeros((4, 9, 9)), [None]])
+def test_what_is_no_path_and_no_array_is_refused_by_its_type(source: object) -> None:
+    with pytest.raises(InputError, match=r"given as (NoneType|float|ndarray); expected a path"):
+        superres(source)
+
+
 def test_notes_are_warnings_in_python(make_raster: Make, tiny_model: Path) -> None:
     source = make_raster("scene.tif", np.full((4, 9, 9), 500, np.uint16), descriptions=())
     with pytest.warns(RsganWarning) as told:

@@ -378,6 +378,7 @@ def irregular(array: xr.DataArray) -> xr.DataArray:
         (lambda a: a.rename(x="col", y="row"), GridError, r"dimensions band, row, col.*array\.rename"),
         (lambda a: a.assign_coords(x=[f"c{i}" for i in range(30)]), GridError, "coordinate x .* holds .*expected numb"),
         (lambda a: a.assign_coords(x=np.full(30, 5.0)), GridError, "runs from 5 to 5; expected finite, even steps"),
+        (lambda a: a.isel(x=slice(0, 0)), GridError, "coordinate x .* is empty"),
         (lambda a: a.isel(x=[3]), GridError, "has one value, which gives no pixel size"),
         (
             lambda a: a.drop_vars(["x", "y"]).assign_coords(lon=(("y", "x"), np.ones((20, 30)))),

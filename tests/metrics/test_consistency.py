@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -63,6 +65,13 @@ def test_noise_alone_is_not_taken_for_a_shift():
     observed = land(2, shape=(128, 128))
     noisy = observed + np.random.default_rng(3).normal(0, 0.001, observed.shape)
     assert consistency.shift_px(observed, noisy).pooled <= 0.02
+
+
+def test_even_ground_has_no_shift():
+    observed = np.stack([np.full((12, 10), 0.25), np.full((12, 10), 0.5)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert consistency.shift_px(observed, observed).per_band == (0.0, 0.0)
 
 
 def test_the_shift_is_found_beside_invalid_pixels():
