@@ -113,6 +113,15 @@ class Job:
                 f"the scene has pixels of {metres(self.scene)}; {card.name} was trained for {card.gsd_m:g} m. "
                 "It runs, but its held-out figures do not speak for this scene."
             )
+        finer = self.scene.unused if self.guiding is None else self.guiding.scene.unused
+        way = "To bring coarse bands to the pixels of finer ones, give --model s2-20to10 or --method linear."
+        if self.guiding is not None:
+            way = "Name its bands with --bands if they are meant."
+        notes += [
+            f"{path} is not used: {self.method.name} takes none of its bands. {way}"
+            for path in self.scene.unused
+            if path in finer
+        ]
         if self.options.adapt and self.options.uncertainty is not None:
             notes.append("the standard errors are calibrated for the model as it comes, not as it is adapted.")
         return tuple(notes)

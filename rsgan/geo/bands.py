@@ -27,12 +27,14 @@ class BandChoice:
     Attributes:
         indexes: 1-based band numbers of the raster, in the order of the wanted bands.
         reason: In words, how they were found.
+        by_hand: Whether the user named them.
         assumed: Whether nothing in the raster confirms the choice, so that the user must be told.
     """
 
     indexes: tuple[int, ...]
     reason: str
     assumed: bool = False
+    by_hand: bool = False
 
 
 def find_bands(
@@ -141,7 +143,7 @@ class _Search:
         indexes = tuple(self._locate(entry) for entry in chosen)
         if len(set(indexes)) < len(indexes):
             raise BandError(f"--bands {','.join(explicit)} takes a band of {self.file_name} twice: {indexes}.")
-        return BandChoice(indexes, f"chosen with --bands: {self._words(indexes)}")
+        return BandChoice(indexes, f"chosen with --bands: {self._words(indexes)}", by_hand=True)
 
     def _by_order(self) -> BandChoice:
         if self.count != len(self.wanted):

@@ -330,7 +330,7 @@ def take_all(
             number for number, band in enumerate(offered, 1) if rank is None or pixel_size(band) == sizes[rank]
         )
         reason = "every band" if rank is None or len(sizes) == 1 else f"every band with pixels of {sizes[rank]:g}"
-    return BandChoice(indexes, reason), tuple(offered[index - 1] for index in indexes)
+    return BandChoice(indexes, reason, by_hand=explicit is not None), tuple(offered[index - 1] for index in indexes)
 
 
 def _find(offered: Sequence[BandAt], entry: str, file_name: str) -> int:

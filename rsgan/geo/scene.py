@@ -41,6 +41,9 @@ _ONLY_SENTINEL2: Final = {"B8A", "B12"}
 _FINEST_LANDSAT_M: Final = 14.0
 """Pixels finer than this are not Landsat's: its panchromatic band has 15 m."""
 
+_PLAIN: Final = {".tif", ".tiff", ".jp2", ".vrt"}
+"""Endings of rasters that are no product."""
+
 _SUSPICIOUS_ZEROS: Final = 0.01
 """Share of pixels that are 0 in every band from which they are more likely nodata that nobody declared."""
 
@@ -178,6 +181,14 @@ class Scene:
     def files(self) -> tuple[str, ...]:
         """The files of the bands that are taken."""
         return tuple(dict.fromkeys(band.path for band in self._chosen))
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Plain rasters that were given and of which no band is taken, not even for clouds, unasked."""
+        if self._clouds or self.band_choice.by_hand:
+            return ()
+        plain = (path for path in self.paths if Path(path).suffix.casefold() in _PLAIN)
+        return tuple(path for path in plain if path not in self.files)
 
     @property
     def dtype(self) -> str:

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter, zoom
 
 from rsgan.catalogue import psf_sigma
 from rsgan.enhance.statistics import likely_sensor
-from rsgan.enhance.superres import superres
+from rsgan.enhance.superres import prepare, superres
 from rsgan.errors import BandError, ConfigError, GridError, ModelError, OutputError, RsganError, RsganWarning
 
 RGBN = ("B02", "B03", "B04", "B08")
@@ -384,8 +384,10 @@ def test_the_coarsest_bands_come_to_the_finest_pixels_by_name(make_pair: Callabl
     coarse = pixels(land60.coarse).astype(float)
     bicubic = zoom(coarse, (1, 6, 6), order=3, grid_mode=True, mode="nearest")
     assert rmse(enhanced, land60.truth) < 0.6 * rmse(bicubic, land60.truth)
-    with rasterio.open(run(files, method="linear")) as dataset:
-        assert dataset.descriptions == COARSE  # without a word, the second finest
+    with pytest.warns(RsganWarning, match="is not used: linear injection takes none of its bands. Name its bands"):
+        out = run(files, method="linear")
+    with rasterio.open(out) as dataset:
+        assert dataset.descriptions == COARSE  # unless told, the second finest
 
 
 def test_a_pan_band_sharpens_the_bands_of_another_raster(make_raster: Make, land: Callable[..., np.ndarray]) -> None:
@@ -569,3 +571,8 @@ def test_on_real_land_seen_coarser_it_beats_bicubic(real_data: Path, make_raster
     enhanced = pixels(run(files, method="linear", psf_sigma=0.4))
     bicubic = zoom(pixels(files[1]).astype(float), (1, 2, 2), order=3, grid_mode=True, mode="nearest")
     assert rmse(enhanced, truth) < 0.6 * rmse(bicubic, truth)
+
+
+def test_a_file_of_which_nothing_is_taken_is_named(make_pair: Callable[..., Pair], tiny_model: Path) -> None:
+    with prepare(make_pair().files, model=tiny_model) as job:
+        assert [note for note in job.notes if "is not used: tiny-x2 takes none of its bands" in note]
