@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from rsgan.errors import OutputError
+from rsgan.report.saving import renamed_when_whole
 
 MARGIN = 6
 CAPTION = 16
@@ -90,13 +90,9 @@ def _picture(panel: Panel, limits: NDArray[np.floating], channels: tuple[int, in
 
 def _save(sheet: Image.Image, path: Path) -> None:
     """Write under a temporary name, then rename."""
-    partial = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
     try:
-        try:
+        with renamed_when_whole(path) as partial:
             sheet.save(partial, format="PNG")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(
             f"{path}: the preview cannot be written ({error}). Give another path with --preview."

@@ -1,8 +1,10 @@
-"""Text files for people and programs: never half written, never over another file unless told to."""
+"""Files for people and programs: never half written, never over another file unless told to."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rsgan.errors import OutputError
@@ -30,18 +32,29 @@ def check_text(path: Path, flag: str, suffixes: tuple[str, ...], *, overwrite: b
         raise OutputError(f"{flag} {path}: folder {path.absolute().parent} does not exist. Create it first.")
 
 
+@contextmanager
+def renamed_when_whole(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`; what is written there takes its place at the end, or is removed.
+
+    Raises:
+        OSError: It cannot be written or renamed.
+    """
+    partial = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def save_text(path: Path, text: str, flag: str) -> None:
     """Write a text file under a temporary name, then rename.
 
     Raises:
         OutputError: It cannot be written.
     """
-    partial = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
     try:
-        try:
+        with renamed_when_whole(path) as partial:
             partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error}). Give another path with {flag}.") from error
