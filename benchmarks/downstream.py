@@ -35,7 +35,7 @@ from rsgan.catalogue import RGBN
 from rsgan.errors import RsganWarning
 from rsgan.filters.back_projection import back_projection
 from rsgan.geo import Scene
-from rsgan.training.config import load_config
+from rsgan.training.loading import load_config
 from rsgan.training.tiles import find_files
 
 Floats = NDArray[np.floating]

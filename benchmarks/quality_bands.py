@@ -21,7 +21,7 @@ from benchmarks import bands_any, bands_guided, bands_pan
 from benchmarks.results import record
 from rsgan.card import Figure
 from rsgan.model import find_model, read_card, replace_card
-from rsgan.training.config import load_config
+from rsgan.training.loading import load_config
 
 TITLES = {
     "guided": "20 m bands to 10 m",

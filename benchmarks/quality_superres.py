@@ -34,7 +34,8 @@ from rsgan.geo import Grid, RasterWriter, Scene
 from rsgan.metrics import consistency, correctness, fidelity
 from rsgan.model import find_model, read_card, replace_card
 from rsgan.sensors.optical import degrade
-from rsgan.training.config import Source, load_config
+from rsgan.training.config import Source
+from rsgan.training.loading import load_config
 from rsgan.training.tiles import Tile, read_split
 from rsgan.training.validation import BORDER, PROTOCOLS
 

@@ -98,17 +98,19 @@ class ModelCard(BaseModel):
         format: version of this card.
         name: name of the model.
         task: what it does.
-        sensor: key of `catalogue.SENSORS`.
+        sensor: key of `catalogue.SENSORS`; 'sar' for any radar.
         bands: band names in channel order; empty for a model that takes any band, one at a time.
         guide: names of the finer bands that guide the others, in channel order; empty without a guide.
-        gsd_m: input ground sampling distance the model is for.
+        gsd_m: input ground sampling distance the model is for; None for any.
         scale: input gsd / output gsd.
         sharpness: default interpolation between the faithful (0) and the adversarial (1) generator.
         generator: architecture of both generators.
         discriminator: architecture of the discriminator, None if none is in the file.
         objective: adversarial game that trained the discriminator; tells what its logits mean.
-        sigma: range of point spread functions seen in training, input pixels.
-        noise: range of noise seen in training, reflectance.
+        sigma: range of point spread functions seen in training, input pixels; super-resolution only.
+        noise: range of noise seen in training, reflectance; super-resolution only.
+        looks: range of looks seen in training; despeckling only.
+        correlation: range of lag-1 intensity correlation seen in training; despeckling only.
         probe: estimators of a scene's noise and point spread function, None if the file has none.
         uncertainty: of the enhanced pixels, None if the file cannot tell.
         samples_seen: chips of training, both stages.
@@ -123,18 +125,20 @@ class ModelCard(BaseModel):
 
     format: Literal[1] = 1
     name: str
-    task: Literal["superres"]
+    task: Literal["superres", "despeckle"]
     sensor: str
     bands: tuple[str, ...]
     guide: tuple[str, ...] = ()
-    gsd_m: float = Field(gt=0)
+    gsd_m: float | None = Field(default=None, gt=0)
     scale: int = Field(ge=1, le=16)
     sharpness: float = Field(default=0.0, ge=0, le=1)
     generator: GeneratorConfig
     discriminator: DiscriminatorConfig | None
     objective: Literal["none", "non-saturating"]
-    sigma: tuple[float, float]
-    noise: tuple[float, float]
+    sigma: tuple[float, float] | None = None
+    noise: tuple[float, float] | None = None
+    looks: tuple[float, float] | None = None
+    correlation: tuple[float, float] | None = None
     probe: ProbeCoefficients | None = None
     uncertainty: Uncertainty | None = None
     samples_seen: int = Field(ge=0)
@@ -145,8 +149,18 @@ class ModelCard(BaseModel):
     config_sha256: str
 
     @model_validator(mode="after")
+    def _is_whole(self) -> ModelCard:
+        needed = {"superres": ("gsd_m", "sigma", "noise"), "despeckle": ("looks", "correlation")}[self.task]
+        missing = [name for name in needed if getattr(self, name) is None]
+        if missing or (self.generator.kind == "despeckle") != (self.task == "despeckle"):
+            wanted = f"lacks {' '.join(missing)}" if missing else f"has a generator of kind {self.generator.kind}"
+            raise ValueError(f"is of task {self.task}, but {wanted}")
+        return self
+
+    @model_validator(mode="after")
     def _agrees(self) -> ModelCard:
-        refuse_unknown(self.sensor, (*self.bands, *self.guide))
+        if self.task == "superres":
+            refuse_unknown(self.sensor, (*self.bands, *self.guide))
         stated = len(self.bands) or 1, len(self.guide), self.scale
         built = self.generator.bands, self.generator.guides, self.generator.scale
         if stated != built:

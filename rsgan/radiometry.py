@@ -1,12 +1,15 @@
 """Stored numbers and what they mean: reflectance = dn * scale + offset, per band, and exactly back again."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from rsgan.errors import ConfigError, InputError
+
+Quantity = Literal["intensity", "amplitude", "db"]
+"""What a SAR number is: linear power, its square root, or 10 log10 of it."""
 
 DTYPES: Final = ("uint8", "int8", "uint16", "int16", "float32", "float64")
 """Types of stored numbers that survive the way through float32 reflectance: integers of up to 16 bits, and floats."""

@@ -44,7 +44,7 @@ def command(
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         from rsgan.model import choose_device
-        from rsgan.training.config import load_config
+        from rsgan.training.loading import load_config
         from rsgan.training.loop import MODEL, train
 
         settings = load_config(config)

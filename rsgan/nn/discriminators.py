@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, cat, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
+from rsgan.nn.generators.despeckle import CONDITIONS, SpeckleState
 from rsgan.sensors.optical import upsample
 
 
@@ -31,25 +32,39 @@ class PatchDiscriminatorConfig(BaseModel):
     strided: int = Field(default=2, ge=1, le=4)
 
 
+def patch_layers(inputs: int, channels: int, strided: int) -> nn.Sequential:
+    """Convolutions of a PatchGAN with spectral normalisation: `inputs` channels in, one logit per patch out.
+
+    Source: Isola et al. 2017, arXiv:1611.07004 (patch logits); Miyato et al. 2018, arXiv:1802.05957 (spectral norm).
+    """
+    layers: list[nn.Module] = []
+    width = channels
+    for _ in range(strided):
+        layers += [spectral_norm(nn.Conv2d(inputs, width, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
+        inputs, width = width, min(2 * width, 4 * channels)
+    layers += [spectral_norm(nn.Conv2d(inputs, width, 3, padding=1)), nn.LeakyReLU(0.2)]
+    layers += [spectral_norm(nn.Conv2d(width, 1, 3, padding=1))]
+    return nn.Sequential(*layers)
+
+
+def patch_side(strided: int) -> int:
+    """Side of the patch that one logit of `patch_layers` sees, in pixels of its input."""
+    side, jump = 1, 1
+    for _ in range(strided):
+        side, jump = side + 3 * jump, jump * 2
+    return side + 4 * jump
+
+
 class PatchDiscriminator(nn.Module):
     """PatchGAN with spectral normalisation on [detail of the candidate, condition].
 
     The candidate's detail is its difference from the upsampled condition: the part that was invented.
-
-    Source: Isola et al. 2017, arXiv:1611.07004 (patch logits); Miyato et al. 2018, arXiv:1802.05957 (spectral norm).
     """
 
     def __init__(self, config: PatchDiscriminatorConfig) -> None:
         super().__init__()
         self.config = config
-        layers: list[nn.Module] = []
-        inputs, width = 2 * config.bands, config.channels
-        for _ in range(config.strided):
-            layers += [spectral_norm(nn.Conv2d(inputs, width, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
-            inputs, width = width, min(2 * width, 4 * config.channels)
-        layers += [spectral_norm(nn.Conv2d(inputs, width, 3, padding=1)), nn.LeakyReLU(0.2)]
-        layers += [spectral_norm(nn.Conv2d(width, 1, 3, padding=1))]
-        self.layers = nn.Sequential(*layers)
+        self.layers = patch_layers(2 * config.bands, config.channels, config.strided)
 
     @property
     def stride(self) -> int:
@@ -59,10 +74,7 @@ class PatchDiscriminator(nn.Module):
     @property
     def receptive_field(self) -> int:
         """Side of the patch that one logit sees, in output pixels."""
-        side, jump = 1, 1
-        for _ in range(self.config.strided):
-            side, jump = side + 3 * jump, jump * 2
-        return side + 4 * jump
+        return patch_side(self.config.strided)
 
     def forward(self, candidate: Tensor, observed: Tensor) -> Tensor:
         """Logits, positive = looks like a reference.
@@ -79,15 +91,99 @@ class PatchDiscriminator(nn.Module):
         return logits
 
 
-Discriminator = PatchDiscriminator
-"""Any discriminator: a union where there are several."""
-DiscriminatorConfig = PatchDiscriminatorConfig
-"""Any discriminator's config: where there are several, a union that pydantic tells apart by `kind`."""
+class SpeckleDiscriminatorConfig(BaseModel):
+    """Architecture of `SpeckleDiscriminator`.
 
-KINDS: Final[dict[str, type[Discriminator]]] = {"patch": PatchDiscriminator}
+    Attributes:
+        channels: width of the first layer of both networks; doubles twice.
+        strided: number of stride-2 layers; a logit has stride 2**strided pixels.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["speckle"] = "speckle"
+    channels: int = Field(default=32, ge=4)
+    strided: int = Field(default=2, ge=1, le=4)
+
+    @property
+    def bands(self) -> int:
+        """Channels of the candidate and of the condition: polarisations are judged one by one."""
+        return 1
+
+    @property
+    def scale(self) -> int:
+        """Output pixels per input pixel."""
+        return 1
+
+
+class SpeckleDiscriminator(nn.Module):
+    """Two PatchGANs: one on the image, given the observation, and one on the ratio image, given the speckle's law.
+
+    The first tells despeckled ground from ground; the second tells observed / despeckled from fresh speckle, so that
+    whatever structure the generator takes out of the image shows in its logits.
+
+    Source: see `patch_layers`; the ratio image as what is judged after Gomez et al. 2017, arXiv:1704.05952.
+    """
+
+    def __init__(self, config: SpeckleDiscriminatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.image = patch_layers(2 + CONDITIONS, config.channels, config.strided)
+        self.ratio = patch_layers(1 + CONDITIONS, config.channels, config.strided)
+
+    @property
+    def stride(self) -> int:
+        """Pixels from one logit to the next."""
+        return int(2**self.config.strided)
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of the patch that one logit sees, in pixels."""
+        return patch_side(self.config.strided)
+
+    def forward(self, candidate: Tensor, observed: Tensor, speckle: SpeckleState) -> Tensor:
+        """Logits of the image, positive = looks like ground without speckle.
+
+        Args:
+            candidate: (N, 1, H, W) log-intensity relative to the scene's median.
+            observed: (N, 1, H, W) in the same units.
+            speckle: of the batch.
+
+        Returns:
+            (N, 1, H / stride, W / stride).
+        """
+        logits: Tensor = self.image(cat([candidate, candidate - observed, _planes(speckle, observed)], 1))
+        return logits
+
+    def judge_ratio(self, log_ratio: Tensor, speckle: SpeckleState) -> Tensor:
+        """Logits of the ratio image, positive = looks like fresh speckle.
+
+        Args:
+            log_ratio: (N, 1, H, W) ln(observed / candidate).
+            speckle: of the batch.
+
+        Returns:
+            (N, 1, H / stride, W / stride).
+        """
+        standardised = (log_ratio - speckle.log_bias) / speckle.log_deviation
+        logits: Tensor = self.ratio(cat([standardised, _planes(speckle, log_ratio)], 1))
+        return logits
+
+
+def _planes(speckle: SpeckleState, like: Tensor) -> Tensor:
+    """The speckle's conditions as constant channels of the size of another tensor."""
+    return speckle.conditions.to(like)[..., None, None].expand(-1, -1, *like.shape[2:])
+
+
+Discriminator = PatchDiscriminator | SpeckleDiscriminator
+"""Any discriminator."""
+DiscriminatorConfig = Annotated[PatchDiscriminatorConfig | SpeckleDiscriminatorConfig, Field(discriminator="kind")]
+"""Any discriminator's config; pydantic tells them apart by `kind`."""
+
+KINDS: Final[dict[str, type[Discriminator]]] = {"patch": PatchDiscriminator, "speckle": SpeckleDiscriminator}
 """Kind -> class."""
 
 
 def build_discriminator(config: DiscriminatorConfig) -> Discriminator:
     """An untrained discriminator, its weights drawn from torch's global random state."""
-    return KINDS[config.kind](config)
+    return KINDS[config.kind](config)  # type: ignore[arg-type]

@@ -76,3 +76,62 @@ def consistency_loss(
     ratio = residual.square().mean((2, 3)).add(1e-12).sqrt() / noise.clamp_min(floor)
     below = functional.relu(low - ratio) * (noise > floor)
     return (functional.relu(ratio - high).clamp(max=5) + below).mean()
+
+
+def itakura_saito(excess: Tensor) -> Tensor:
+    """Itakura-Saito divergence of each pixel, R / R_hat - ln(R / R_hat) - 1, from ln R - ln R_hat.
+
+    Its optimum is E[R | observed], also where R is another observation with speckle of its own: up to a constant it is
+    the negative log-likelihood of gamma speckle, ln R_hat + I / R_hat.
+
+    Source: Itakura and Saito 1968; Banerjee et al. 2005, JMLR 6, theorem 1 (optimum of Bregman divergences).
+    """
+    return excess.exp() - excess - 1
+
+
+def poisson_divergence(reference: Tensor, enhanced: Tensor, valid: Tensor) -> Tensor:
+    """Mean of R ln(R / R_hat) - R + R_hat over valid pixels, over each chip's mean R.
+
+    Also a Bregman divergence, so its optimum is E[R | observed], but an error counts as in amplitude: near the minimum
+    it is 2 (sqrt R - sqrt R_hat)^2.
+
+    Args:
+        reference: (N, 1, H, W) ln R.
+        enhanced: (N, 1, H, W) ln R_hat.
+        valid: (N, 1, H, W) 0 or 1.
+
+    Source: Kullback and Leibler 1951; Banerjee et al. 2005, JMLR 6, table 1 (generalised I-divergence).
+    """
+    truth, guess = reference.exp(), enhanced.exp()
+    divergence = (truth * (reference - enhanced) - truth + guess) * valid
+    per_chip = divergence.sum((1, 2, 3)) / (truth * valid).sum((1, 2, 3)).clamp_min(1e-12)
+    return per_chip.mean()
+
+
+def ratio_statistics(log_ratio: Tensor, log_speckle: Tensor, weight: Tensor, looks: Tensor, lags: int = 3) -> Tensor:
+    """Squared departure of the ratio image's mean, L x variance and correlation from those of the true speckle.
+
+    Args:
+        log_ratio: (N, 1, H, W) ln(observed / enhanced).
+        log_speckle: (N, 1, H, W) ln(observed / reference) of the same pixels.
+        weight: (N, 1, H, W) 1 where the pixel counts.
+        looks: (N,) equivalent number of looks.
+        lags: pixels up to which correlations are compared, along rows and columns.
+    """
+    found, true = (_ratio_moments(x, weight, looks, lags) for x in (log_ratio, log_speckle))
+    return (found - true).square().sum(1).clamp(max=4).mean()
+
+
+def _ratio_moments(log_ratio: Tensor, weight: Tensor, looks: Tensor, lags: int) -> Tensor:
+    """(N, 2 + 2 lags): mean, L x variance, and L x covariance at each lag of exp(log_ratio)."""
+    ratio = log_ratio.clamp(max=4).exp()
+    total = weight.sum((1, 2, 3)).clamp_min(1)
+    mean = (ratio * weight).sum((1, 2, 3)) / total
+    centred = (ratio - mean.reshape(-1, 1, 1, 1)) * weight
+    moments = [mean, looks * centred.square().sum((1, 2, 3)) / total]
+    for lag in range(1, lags + 1):
+        moments += [
+            looks * (centred[:, :, lag:] * centred[:, :, :-lag]).sum((1, 2, 3)) / total,
+            looks * (centred[..., lag:] * centred[..., :-lag]).sum((1, 2, 3)) / total,
+        ]
+    return torch.stack(moments, 1)

@@ -1,18 +1,16 @@
-"""One YAML per run: every key typed, unknown keys refused, nothing inherited."""
+"""The config of a super-resolution run, and the sections that every task shares: typed, unknown keys refused."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rsgan.card import refuse_unknown
 from rsgan.catalogue import RGBN
-from rsgan.errors import ConfigError
-from rsgan.nn.discriminators import DiscriminatorConfig
-from rsgan.nn.generators import GeneratorConfig
+from rsgan.nn.discriminators import PatchDiscriminatorConfig
+from rsgan.nn.generators import ResidualGeneratorConfig
 from rsgan.sensors.optical import MAX_SIGMA, Jitter
 
 
@@ -200,8 +198,8 @@ class TrainConfig(Frozen):
     task: Literal["superres"]
     seed: int
     model: ModelDescription
-    generator: GeneratorConfig
-    discriminator: DiscriminatorConfig | None
+    generator: ResidualGeneratorConfig
+    discriminator: PatchDiscriminatorConfig | None
     data: Data
     sensor: SensorRanges
     losses: Losses
@@ -237,29 +235,3 @@ class TrainConfig(Frozen):
                 f"generator.bands is {built[0]} and generator.scale is {built[1]}, discriminator.bands is {judged[0]} "
                 f"and discriminator.scale {judged[1]}; they must be equal"
             )
-
-
-def load_config(path: Path) -> TrainConfig:
-    """Read and check a YAML file.
-
-    Raises:
-        ConfigError: the file is missing, is no YAML mapping, or a setting is wrong; the message has the key's path.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}). Give the path of a YAML config.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(
-            f"{path}: holds {type(content).__name__}, expected a mapping of sections (task, model, data, ...)."
-        )
-    try:
-        return TrainConfig.model_validate(content)
-    except ValidationError as error:
-        rows = [
-            f"  {'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']} (found {e.get('input')!r:.60})"
-            for e in error.errors()
-        ]
-        raise ConfigError(f"{path}: {len(rows)} wrong setting(s):\n" + "\n".join(rows)) from error

@@ -22,15 +22,10 @@ from rsgan.errors import ConfigError, RsganError
 from rsgan.model import State, save_model
 from rsgan.nn.discriminators import Discriminator, build_discriminator
 from rsgan.nn.generators import Generator, build_generator
-from rsgan.training.batch import Pairs, collate
 from rsgan.training.checkpoint import load_checkpoint, save_checkpoint
-from rsgan.training.config import TrainConfig, Training
-from rsgan.training.games.paired import PairedGame
-from rsgan.training.guided import GuidedPairDataset, GuidedValidation, load_guided
-from rsgan.training.pairs import PairDataset
-from rsgan.training.probe import fit_scene_probe
-from rsgan.training.tiles import Tile, load_tiles
-from rsgan.training.validation import Validation
+from rsgan.training.config import Training
+from rsgan.training.loading import AnyConfig
+from rsgan.training.tasks import Batch, Task, task_of
 
 try:
     from torch.utils.tensorboard import SummaryWriter
@@ -39,9 +34,6 @@ except ImportError as error:
         "training writes its curves for TensorBoard, which is not installed. Install the extra 'train' of rsgan, or "
         "tensorboard itself: pip install tensorboard."
     ) from error
-
-INDEX_BANDS = (("B08", "B04"), ("B03", "B08"))
-"""Bands (positive, negative) of the indices that training keeps, where a model has them: NDVI and NDWI."""
 
 Stage = Literal["faithful", "adversarial"]
 CHECKPOINT, LOG, MODEL, CONFIG = "checkpoint.pt", "log.jsonl", "model.safetensors", "config.yaml"
@@ -94,22 +86,16 @@ def plain(state: State) -> State:
 class Trainer:
     """Everything that changes during a run."""
 
-    def __init__(self, config: TrainConfig, device: torch.device) -> None:
+    def __init__(self, config: AnyConfig, device: torch.device) -> None:
         self.config, self.device = config, device
+        self.task: Task = task_of(config)
         torch.manual_seed(config.seed)
         layout = {"device": device, "memory_format": torch.channels_last}
         self.generator = build_generator(config.generator).to(**layout)  # type: ignore[call-overload]
         self.discriminator: Discriminator | None = None
         if config.discriminator is not None:
             self.discriminator = build_discriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
-        bands = config.model.bands
-        self.game = PairedGame(
-            self.generator,
-            self.discriminator,
-            config.losses,
-            tuple((bands.index(p), bands.index(n)) for p, n in INDEX_BANDS if p in bands and n in bands),
-            getattr(torch, config.training.precision),
-        )
+        self.game = self.task.game(self.generator, self.discriminator)
         self.schedule = Schedule(config.training, config.losses.adversarial)
         self.samples_seen = 0
         self.faithful: State | None = None
@@ -141,7 +127,7 @@ class Trainer:
         optimizer.step()
         return {f"{name}/{key}": float(value.detach()) for key, value in terms.items()} | {f"{name}/norm": float(norm)}
 
-    def update(self, pairs: Pairs) -> dict[str, float]:
+    def update(self, pairs: Batch) -> dict[str, float]:
         """One update of each network that learns in the present stage; returns the terms of the losses.
 
         Raises:
@@ -211,26 +197,12 @@ class Trainer:
 
     def card(self, probe: ProbeCoefficients | None = None) -> ModelCard:
         """The card of the model as it stands."""
-        config, model = self.config, self.config.model
-        text = config.model_dump_json()
-        return ModelCard(
-            name=model.name,
-            task=config.task,
-            sensor=model.sensor,
-            bands=model.bands,
-            guide=model.guide,
-            gsd_m=model.gsd_m,
-            scale=config.generator.scale,
-            generator=config.generator,
-            discriminator=config.discriminator if self.faithful is not None else None,
+        text = self.config.model_dump_json()
+        return self.task.card(
+            discriminator=self.config.discriminator if self.faithful is not None else None,
             objective="non-saturating" if self.faithful is not None else "none",
-            sigma=config.sensor.sigma,
-            noise=config.sensor.noise,
             probe=probe,
             samples_seen=self.samples_seen,
-            training_data=model.training_data,
-            limits=model.limits,
-            licence=model.licence,
             config_sha256=hashlib.sha256(text.encode()).hexdigest(),
         )
 
@@ -256,20 +228,16 @@ class Journal:
             self.board.add_scalar(f"{event}/{key}", value, samples_seen)
 
 
-Datasets = PairDataset | GuidedPairDataset
-
-
-def batches(dataset: Datasets, training: Training, start: int) -> Iterator[Pairs]:
+def batches(task: Task, training: Training, start: int) -> Iterator[Batch]:
     """Batches from sample `start` on, in order."""
-    indices = range(start, len(dataset))
     loader = DataLoader(
-        torch.utils.data.Subset(dataset, indices), batch_size=training.batch_size, collate_fn=collate,
-        num_workers=training.workers, drop_last=True, persistent_workers=False,
+        torch.utils.data.Subset(task.dataset, range(start, len(task.dataset))), batch_size=training.batch_size,
+        collate_fn=task.collate, num_workers=training.workers, drop_last=True, persistent_workers=False,
     )  # fmt: skip
     yield from loader
 
 
-def train(config: TrainConfig, run: Path, *, device: torch.device, resume: bool = False) -> Iterator[dict[str, float]]:
+def train(config: AnyConfig, run: Path, *, device: torch.device, resume: bool = False) -> Iterator[dict[str, float]]:
     """Run a training; yields the values of every log event, so that a caller can show progress.
 
     Args:
@@ -289,20 +257,13 @@ def train(config: TrainConfig, run: Path, *, device: torch.device, resume: bool 
     trainer = Trainer(config, device)
     if resume:
         trainer.load(load_checkpoint(run / CHECKPOINT))
-    dataset: Datasets
-    validation: Validation | GuidedValidation
-    training_tiles: list[Tile] = []
-    if config.model.guide:
-        dataset, validation = load_guided(config, device)
-    else:
-        training_tiles, validation_tiles = load_tiles(config.data, config.model.bands, config.model.sensor)
-        dataset = PairDataset(training_tiles, config)
-        validation = Validation(validation_tiles, config, device)
+    task = trainer.task
+    task.load(device)
     run.mkdir(parents=True, exist_ok=True)
     (run / CONFIG).write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     journal = Journal(run / LOG, SummaryWriter(str(run / "tensorboard")))
     last, started = trainer.samples_seen, time.monotonic()
-    for pairs in batches(dataset, config.training, trainer.samples_seen):
+    for pairs in batches(task, config.training, trainer.samples_seen):
         values = trainer.update(pairs.to(device))
         seen, due = trainer.samples_seen, _due(config.training, trainer.samples_seen, config.training.batch_size)
         if due["log"]:
@@ -312,9 +273,9 @@ def train(config: TrainConfig, run: Path, *, device: torch.device, resume: bool 
             last, started = seen, now
             journal.write("train", seen, values)
             yield {"samples_seen": seen, **values}
-        if due["validate"] or seen > len(dataset) - config.training.batch_size:
-            figures = validation.measure(trainer.averaged)
-            validation.panel(trainer.averaged, run / "panels" / f"{seen:09d}.png")
+        if due["validate"] or seen > len(task.dataset) - config.training.batch_size:
+            figures = task.validation.measure(trainer.averaged)
+            task.validation.panel(trainer.averaged, run / "panels" / f"{seen:09d}.png")
             journal.write("validation", seen, figures)
             yield {"samples_seen": seen, **figures}
             started = time.monotonic()
@@ -322,8 +283,7 @@ def train(config: TrainConfig, run: Path, *, device: torch.device, resume: bool 
         if due["checkpoint"]:
             save_checkpoint(run / CHECKPOINT, trainer.state())
     save_checkpoint(run / CHECKPOINT, trainer.state())
-    count = config.training.probe_samples
-    trainer.save(run / MODEL, fit_scene_probe(training_tiles, config, count) if count else None)
+    trainer.save(run / MODEL, task.probe())
     journal.board.close()
 
 

@@ -9,7 +9,7 @@ from benchmarks import bands_guided as guided
 from benchmarks.band_figures import Row, methods, of, ratios
 from benchmarks.wald import Raster
 from rsgan.sensors.procedural import draw_scene
-from rsgan.training.config import load_config
+from rsgan.training.loading import load_config
 
 SIX = ("B05", "B06", "B07", "B8A", "B11", "B12")
 

@@ -5,7 +5,7 @@ import yaml
 
 from rsgan.catalogue import SENSORS
 from rsgan.errors import ConfigError
-from rsgan.training.config import load_config
+from rsgan.training.loading import load_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 

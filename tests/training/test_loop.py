@@ -13,7 +13,8 @@ import torch
 from rsgan.errors import ConfigError, RsganError
 from rsgan.model import Model, open_model
 from rsgan.training.batch import Pairs, collate
-from rsgan.training.config import TrainConfig, load_config
+from rsgan.training.config import TrainConfig
+from rsgan.training.loading import load_config
 from rsgan.training.loop import CHECKPOINT, CONFIG, LOG, MODEL, Schedule, Trainer, batches, plain, train
 from rsgan.training.pairs import PairDataset
 from rsgan.training.tiles import load_tiles

@@ -8,7 +8,7 @@ from rsgan.cli import main
 from rsgan.filters.back_projection import back_projection
 from rsgan.model import Model, open_model
 from rsgan.nn.generators import ResidualGenerator
-from rsgan.training.config import load_config
+from rsgan.training.loading import load_config
 from rsgan.training.tiles import load_tiles
 from rsgan.training.validation import Validation, inner_psnr
 

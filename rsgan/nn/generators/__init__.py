@@ -1,29 +1,35 @@
 """Generators, each beside its own frozen config; a config's `kind` decides which one it builds."""
 
-from typing import Final
+from typing import Annotated, Final
 
+from pydantic import Field
+
+from rsgan.nn.generators.despeckle import DespeckleGenerator, DespeckleGeneratorConfig, SpeckleState
 from rsgan.nn.generators.residual import Guide, ResidualGenerator, ResidualGeneratorConfig, SensorState
 
-Generator = ResidualGenerator
-"""Any generator: a union where there are several."""
-GeneratorConfig = ResidualGeneratorConfig
-"""Any generator's config: where there are several, a union that pydantic tells apart by `kind`."""
+Generator = ResidualGenerator | DespeckleGenerator
+"""Any generator."""
+GeneratorConfig = Annotated[ResidualGeneratorConfig | DespeckleGeneratorConfig, Field(discriminator="kind")]
+"""Any generator's config; pydantic tells them apart by `kind`."""
 
-KINDS: Final[dict[str, type[Generator]]] = {"residual": ResidualGenerator}
+KINDS: Final[dict[str, type[Generator]]] = {"residual": ResidualGenerator, "despeckle": DespeckleGenerator}
 """Kind -> class."""
 
 __all__ = [
     "KINDS",
+    "DespeckleGenerator",
+    "DespeckleGeneratorConfig",
     "Generator",
     "GeneratorConfig",
     "Guide",
     "ResidualGenerator",
     "ResidualGeneratorConfig",
     "SensorState",
+    "SpeckleState",
     "build_generator",
 ]
 
 
 def build_generator(config: GeneratorConfig) -> Generator:
     """An untrained generator, its weights drawn from torch's global random state."""
-    return KINDS[config.kind](config)
+    return KINDS[config.kind](config)  # type: ignore[arg-type]

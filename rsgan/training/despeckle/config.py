@@ -1,0 +1,159 @@
+"""The config of a despeckling run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from rsgan.nn.discriminators import SpeckleDiscriminatorConfig
+from rsgan.nn.generators import DespeckleGeneratorConfig
+from rsgan.radiometry import Quantity
+from rsgan.sensors.sar import MOST_CORRELATION
+from rsgan.training.config import Frozen, Source, Training
+
+
+class DespeckleDescription(Frozen):
+    """What the model's card will say that the data cannot.
+
+    Attributes:
+        name: file name of the model without suffix.
+        licence: licence of the weights.
+        training_data: sentences about data and their licences.
+        limits: sentences about what not to use it for.
+    """
+
+    name: str
+    licence: str
+    training_data: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+class SarSource(Frozen):
+    """SAR rasters of one kind.
+
+    Attributes:
+        glob: pattern below the data root.
+        exclude: patterns of files to leave out.
+        bands: names or numbers of the bands to take; None takes all.
+        quantity: what the stored numbers are; None finds out.
+        stored_scale: stored number that means 1 dB or 1 unit, where the files do not say.
+        place: name of the place where the files carry no coordinates; files of one place never fall into both splits.
+        share: share of the training chips drawn from these files, relative to the other sources' shares.
+    """
+
+    glob: str
+    exclude: tuple[str, ...] = ()
+    bands: tuple[str, ...] | None = None
+    quantity: Quantity | None = None
+    stored_scale: float | None = Field(default=None, gt=0)
+    place: str | None = None
+    share: float = Field(default=1.0, gt=0)
+
+
+class SyntheticData(Frozen):
+    """Drawn speckle on scenes without any, whose truth is known.
+
+    Attributes:
+        root: folder; relative to the working directory; `--data` overrides it.
+        optical: optical rasters, whose bands serve as scenes whatever their radiometry.
+        means: SAR rasters averaged over many dates, in which little speckle is left.
+        photographs: names of pictures of scikit-image's `data` that serve as scenes, too.
+        photograph_share: share of training chips cut from them.
+        procedural: share of training chips drawn by `sensors.procedural.backscatter` instead of read.
+        validation: held-out optical rasters; a place that is in both splits is an error.
+    """
+
+    kind: Literal["synthetic"]
+    root: Path
+    optical: tuple[Source, ...]
+    means: tuple[SarSource, ...] = ()
+    photographs: tuple[str, ...] = ()
+    photograph_share: float = Field(default=0.0, ge=0, le=1)
+    procedural: float = Field(default=0.0, ge=0, le=1)
+    validation: tuple[Source, ...]
+
+
+class SpeckleRanges(Frozen):
+    """Ranges of the drawn speckle and of what is laid over the scenes.
+
+    Attributes:
+        looks: lowest, highest number of looks; drawn evenly in its logarithm.
+        single: share of chips with exactly the lowest number of looks, the hardest and most frequent case.
+        correlated: share of chips whose speckle is correlated.
+        correlation: lowest, highest lag-1 intensity correlation along each axis.
+        looks_error: standard deviation of the logarithm of (looks told / true looks).
+        correlation_error: standard deviation of (correlation told - true one).
+        lines: share of chips with thin lines laid over.
+        points: share of chips with steady points.
+        holes: share of chips with invalid pixels.
+        floor_db: lowest, highest level of the thermal noise under the chip's mean, dB; it is part of the reference.
+    """
+
+    looks: tuple[float, float]
+    single: float = Field(default=0.25, ge=0, le=1)
+    correlated: float = Field(default=0.5, ge=0, le=1)
+    correlation: tuple[float, float] = (0.02, 0.6)
+    looks_error: float = Field(default=0.05, ge=0)
+    correlation_error: float = Field(default=0.03, ge=0)
+    lines: float = Field(default=0.3, ge=0, le=1)
+    points: float = Field(default=0.2, ge=0, le=1)
+    holes: float = Field(default=0.25, ge=0, le=1)
+    floor_db: tuple[float, float] = (-40.0, -18.0)
+
+    @model_validator(mode="after")
+    def _are_ranges(self) -> SpeckleRanges:
+        low, high = self.looks
+        if not 0.5 <= low <= high <= 100:
+            raise ValueError(f"looks is [{low:g}, {high:g}]; expected lowest, highest within 0.5 .. 100")
+        low, high = self.correlation
+        if not 0 <= low <= high <= MOST_CORRELATION:
+            raise ValueError(
+                f"correlation is [{low:g}, {high:g}]; expected lowest, highest within 0 .. {MOST_CORRELATION:g}"
+            )
+        return self
+
+
+class DespeckleLosses(Frozen):
+    """Weights of the terms of the generator's loss; that of the Itakura-Saito divergence is 1.
+
+    Attributes:
+        poisson: Kullback-Leibler divergence of intensities over the chip's mean, which listens to bright ground;
+            near its minimum it is the squared error of the amplitude.
+        log_l1: absolute error of the logarithm; only where the reference is free of speckle.
+        ratio: mean, variance and correlation of the ratio image against those of the true speckle; likewise.
+        adversarial: final weight of the adversarial term of the image.
+        adversarial_ratio: final weight of that of the ratio image, relative to `adversarial`.
+    """
+
+    poisson: float = Field(default=1.0, ge=0)
+    log_l1: float = Field(default=0.1, ge=0)
+    ratio: float = Field(default=0.05, ge=0)
+    adversarial: float = Field(default=5e-3, ge=0)
+    adversarial_ratio: float = Field(default=1.0, ge=0)
+
+
+class DespeckleConfig(Frozen):
+    """A whole run."""
+
+    task: Literal["despeckle"]
+    seed: int
+    model: DespeckleDescription
+    generator: DespeckleGeneratorConfig
+    discriminator: SpeckleDiscriminatorConfig | None
+    data: Annotated[SyntheticData, Field()]
+    speckle: SpeckleRanges
+    losses: DespeckleLosses
+    training: Training
+
+    @model_validator(mode="after")
+    def _fits(self) -> DespeckleConfig:
+        if self.discriminator is None and self.training.adversarial_samples:
+            raise ValueError("training.adversarial_samples is above 0, but there is no discriminator; name one")
+        if self.training.chip_size % self.generator.stride:
+            raise ValueError(
+                f"training.chip_size {self.training.chip_size} is no multiple of the generator's stride "
+                f"{self.generator.stride}"
+            )
+        return self

@@ -1,0 +1,179 @@
+"""What the loop asks of a task: its data, its game, its held-out figures and its card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from rsgan.card import ModelCard, ProbeCoefficients
+from rsgan.nn.discriminators import Discriminator, PatchDiscriminator, SpeckleDiscriminator
+from rsgan.nn.generators import DespeckleGenerator, Generator, ResidualGenerator
+from rsgan.training import batch
+from rsgan.training.config import TrainConfig
+from rsgan.training.despeckle import batch as speckled
+from rsgan.training.despeckle.config import DespeckleConfig
+from rsgan.training.despeckle.loading import load_despeckle
+from rsgan.training.despeckle.validation import DespeckleValidation
+from rsgan.training.games.despeckle import DespeckleGame
+from rsgan.training.games.paired import PairedGame
+from rsgan.training.guided import GuidedPairDataset, GuidedValidation, load_guided
+from rsgan.training.loading import AnyConfig
+from rsgan.training.pairs import PairDataset
+from rsgan.training.probe import fit_scene_probe
+from rsgan.training.tiles import Tile, load_tiles
+from rsgan.training.validation import Validation
+
+INDEX_BANDS = (("B08", "B04"), ("B03", "B08"))
+"""Bands (positive, negative) of the indices that training keeps, where a model has them: NDVI and NDWI."""
+
+
+class Batch(Protocol):
+    """Samples of one update; what is in them is between dataset and game."""
+
+    @property
+    def reference(self) -> Tensor: ...  # noqa: D102
+
+    def to(self, device: torch.device) -> Any: ...  # noqa: D102, ANN401 - the same kind of batch
+
+
+class Game(Protocol):
+    """Losses of one step, see `training.games`."""
+
+    def generator_terms(self, pairs: Any, adversarial: bool) -> dict[str, Tensor]: ...  # noqa: D102, ANN401
+
+    def discriminator_terms(self, pairs: Any, r1_weight: float) -> dict[str, Tensor]: ...  # noqa: D102, ANN401
+
+
+class HeldOut(Protocol):
+    """Figures and pictures of a generator on held-out ground."""
+
+    def measure(self, generator: Any) -> dict[str, float]: ...  # noqa: D102, ANN401
+
+    def panel(self, generator: Any, path: Any) -> None: ...  # noqa: D102, ANN401
+
+
+class Task(Protocol):
+    """One kind of run."""
+
+    dataset: Dataset[Any]
+    validation: HeldOut
+    collate: Callable[[list[Any]], Batch]
+
+    def load(self, device: torch.device) -> None:
+        """Read the tiles: `dataset` and `validation` are there afterwards."""
+        ...
+
+    def game(self, generator: Generator, discriminator: Discriminator | None) -> Game:
+        """The losses of the run."""
+        ...
+
+    def probe(self) -> ProbeCoefficients | None:
+        """What is fitted at the end, after the networks."""
+        ...
+
+    def card(self, **learned: Any) -> ModelCard:  # noqa: ANN401
+        """The card, from the config and from what only the run knows."""
+        ...
+
+
+class Superres:
+    """Super-resolution, with or without finer bands that guide."""
+
+    dataset: PairDataset | GuidedPairDataset
+    validation: Validation | GuidedValidation
+    collate = staticmethod(batch.collate)
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+        self._tiles: list[Tile] = []
+
+    def load(self, device: torch.device) -> None:
+        """See `Task.load`."""
+        config = self.config
+        if config.model.guide:
+            self.dataset, self.validation = load_guided(config, device)
+            return
+        self._tiles, held_out = load_tiles(config.data, config.model.bands, config.model.sensor)
+        self.dataset = PairDataset(self._tiles, config)
+        self.validation = Validation(held_out, config, device)
+
+    def game(self, generator: Generator, discriminator: Discriminator | None) -> Game:
+        """See `Task.game`."""
+        config, bands = self.config, self.config.model.bands
+        assert isinstance(generator, ResidualGenerator)  # noqa: S101 - the config's type says so
+        assert discriminator is None or isinstance(discriminator, PatchDiscriminator)  # noqa: S101
+        return PairedGame(
+            generator,
+            discriminator,
+            config.losses,
+            tuple((bands.index(p), bands.index(n)) for p, n in INDEX_BANDS if p in bands and n in bands),
+            getattr(torch, config.training.precision),
+        )
+
+    def probe(self) -> ProbeCoefficients | None:
+        """See `Task.probe`."""
+        count = self.config.training.probe_samples
+        return fit_scene_probe(self._tiles, self.config, count) if count else None
+
+    def card(self, **learned: Any) -> ModelCard:  # noqa: ANN401
+        """See `Task.card`."""
+        config, model = self.config, self.config.model
+        return ModelCard(
+            **model.model_dump(),
+            task=config.task,
+            scale=config.generator.scale,
+            generator=config.generator,
+            sigma=config.sensor.sigma,
+            noise=config.sensor.noise,
+            **learned,
+        )
+
+
+class Despeckle:
+    """Despeckling of one channel at a time."""
+
+    dataset: Dataset[speckled.SpecklePairs]
+    validation: DespeckleValidation
+    collate = staticmethod(speckled.collate)
+
+    def __init__(self, config: DespeckleConfig) -> None:
+        self.config = config
+
+    def load(self, device: torch.device) -> None:
+        """See `Task.load`."""
+        self.dataset, self.validation = load_despeckle(self.config, device)
+
+    def game(self, generator: Generator, discriminator: Discriminator | None) -> Game:
+        """See `Task.game`."""
+        assert isinstance(generator, DespeckleGenerator)  # noqa: S101 - the config's type says so
+        assert discriminator is None or isinstance(discriminator, SpeckleDiscriminator)  # noqa: S101
+        precision = getattr(torch, self.config.training.precision)
+        return DespeckleGame(generator, discriminator, self.config.losses, precision)
+
+    def probe(self) -> ProbeCoefficients | None:
+        """Nothing: looks and correlation are estimated by a law, see `sensors.sar.estimate_speckle`."""
+        return None
+
+    def card(self, **learned: Any) -> ModelCard:  # noqa: ANN401
+        """See `Task.card`."""
+        config = self.config
+        return ModelCard(
+            **config.model.model_dump(),
+            task=config.task,
+            sensor="sar",
+            bands=(),
+            scale=1,
+            generator=config.generator,
+            looks=config.speckle.looks,
+            correlation=(0.0, config.speckle.correlation[1]),
+            **learned,
+        )
+
+
+def task_of(config: AnyConfig) -> Task:
+    """The task of a run."""
+    return Despeckle(config) if isinstance(config, DespeckleConfig) else Superres(config)
