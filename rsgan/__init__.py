@@ -9,13 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rsgan.enhance.despeckle import despeckle as despeckle
     from rsgan.enhance.superres import superres as superres
     from rsgan.errors import RsganError as RsganError
     from rsgan.model import open_model as open_model
 
-_HOME = {"superres": "rsgan.enhance.superres", "open_model": "rsgan.model", "RsganError": "rsgan.errors"}
+_HOME = {
+    "despeckle": "rsgan.enhance.despeckle",
+    "superres": "rsgan.enhance.superres",
+    "open_model": "rsgan.model",
+    "RsganError": "rsgan.errors",
+}
 
-__all__ = ["RsganError", "open_model", "superres"]
+__all__ = ["RsganError", "despeckle", "open_model", "superres"]
 
 
 def __getattr__(name: str) -> object:

@@ -177,6 +177,15 @@ class ModelCard(BaseModel):
         return (" ".join(self.bands) or "any band") + guide
 
     @property
+    def pixels_in_words(self) -> str:
+        """What pixels go in and come out; for radar, what speckle."""
+        if self.looks is not None and self.correlation is not None:
+            low, high = self.looks
+            return f"{low:g} to {high:g} looks, correlation up to {self.correlation[1]:g}, pixels of any size"
+        gsd = self.gsd_m or 0.0
+        return f"{gsd:g} m -> {gsd / self.scale:g} m"
+
+    @property
     def any_band(self) -> bool:
         """Whether the model takes any band, one at a time."""
         return not self.bands

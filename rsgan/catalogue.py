@@ -38,6 +38,9 @@ DETECTOR_MTF_NYQUIST: Final = 2.0 / math.pi
 RGBN: Final = ("B02", "B03", "B04", "B08")
 """The four 10 m bands of Sentinel-2 in the order that RGBN models take them: blue, green, red, near infrared."""
 
+POLARISATIONS: Final = ("VV", "VH", "HH", "HV")
+"""What SAR bands are called: polarisation sent, then polarisation received; H is horizontal, V vertical."""
+
 RGBN_SENSOR: Final = "sentinel-2a"
 """Whose names ``RGBN`` are, and whose names bands have where nobody says otherwise."""
 

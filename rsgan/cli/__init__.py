@@ -6,7 +6,8 @@ from importlib import import_module
 
 import click
 
-VERBS = {"superres": "Sharpen a multispectral raster.", "train": "Train a model on your own tiles.",
+VERBS = {"superres": "Sharpen a multispectral raster.", "despeckle": "Remove the speckle of a SAR raster.",
+         "train": "Train a model on your own tiles.",
          "evaluate": "Say how good an enhanced raster is.",
          "models": "List the models at hand.", "card": "Print a model's card."}  # fmt: skip
 
@@ -39,5 +40,6 @@ def main() -> None:
     \b
     Examples:
       rsgan superres scene.tif -o sharper.tif --preview look.png
+      rsgan despeckle sar.tif -o clean.tif --report clean.html
       rsgan card s2-rgbn-x2
     """  # noqa: D301 - click reads the backspace as "do not rewrap"

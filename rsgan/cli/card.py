@@ -27,7 +27,7 @@ def command(model: str, as_json: bool) -> None:
             return
         click.echo(f"{card.name}: {card.task}, licence {card.licence}")
         click.echo(f"bands: {card.bands_in_words} ({card.sensor})")
-        click.echo(f"gsd: {card.gsd_m:g} m in, {card.gsd_m / card.scale:g} m out (scale {card.scale})")
+        click.echo(f"pixels: {card.pixels_in_words} (scale {card.scale})")
         click.echo(
             f"default sharpness: {card.sharpness:g}; objective: {card.objective}; {card.samples_seen} training chips"
         )

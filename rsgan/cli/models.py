@@ -28,6 +28,5 @@ def command(as_json: bool) -> None:
             return
         for card in cards:
             click.echo(
-                f"{card.name:14} {card.task:10} {card.bands_in_words}, "
-                f"{card.gsd_m:g} m -> {card.gsd_m / card.scale:g} m, {card.sensor}"
+                f"{card.name:14} {card.task:10} {card.bands_in_words}, {card.pixels_in_words}, {card.sensor}"
             )

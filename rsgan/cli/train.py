@@ -43,6 +43,7 @@ def command(
       rsgan train configs/superres_s2_rgbn_x2.yaml --data tiles/ --out runs/x2 --resume
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
+        from rsgan.errors import ConfigError
         from rsgan.model import choose_device
         from rsgan.training.loading import load_config
         from rsgan.training.loop import MODEL, train
@@ -51,6 +52,8 @@ def command(
         if data is not None:
             settings = settings.model_copy(update={"data": settings.data.model_copy(update={"root": data})})
         if uncertainty_of is not None:
+            if settings.task != "superres":
+                raise ConfigError(f"{config}: --uncertainty-of fits models of task superres, not {settings.task}.")
             _fit_uncertainty(settings, uncertainty_of, quiet=quiet)
             return
         run = out or Path("runs") / settings.model.name
@@ -58,7 +61,7 @@ def command(
         with progress_bar("chips", quiet=quiet or verbose) as progress:
             for values in train(settings, run, device=choose_device(device), resume=resume):  # type: ignore[arg-type]
                 progress(int(values["samples_seen"]), total)
-                if verbose or any(key.startswith("gain_db") for key in values):
+                if verbose or any(key.startswith(("gain_db", "psnr_db")) for key in values):
                     talk(["  ".join(f"{key} {value:.5g}" for key, value in values.items())], quiet=quiet)
         click.echo(str(run / MODEL))
 

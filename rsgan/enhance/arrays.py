@@ -1,11 +1,11 @@
-"""Super-resolution of labelled arrays (xarray), through GeoTIFFs, so that arrays and files go one way."""
+"""Enhancement of labelled arrays (xarray), through GeoTIFFs, so that arrays and files go one way."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rsgan.geo.coordinates import Labelled
 
 _CALLER = 5
-"""Frames from `_called` up to the line that called `rsgan.superres`: contextlib, `superres_array`, `superres`, it."""
+"""Frames from `_called` up to the line that called `rsgan.superres`: contextlib, `enhance_array`, `superres`, it."""
 
 
 def is_array(source: object) -> bool:
@@ -25,17 +25,19 @@ def is_array(source: object) -> bool:
     return hasattr(first, "dims") and hasattr(first, "coords")
 
 
-def superres_array(
+def enhance_array(
+    enhance: Callable[..., Any],
     source: Labelled | Sequence[Labelled],
     out: str | Path | None = None,
-    **settings: Any,  # noqa: ANN401 - those of `superres`, checked by it
+    **settings: Any,  # noqa: ANN401 - those of `enhance`, checked by it
 ) -> Labelled:
-    """Sharpen a DataArray or Dataset; what `rsgan.superres` does when it is given one.
+    """Enhance a DataArray or Dataset; what `rsgan.superres` and `rsgan.despeckle` do when they are given one.
 
     Args:
+        enhance: `superres` or `despeckle`, on files.
         source: Bands on one grid, or several arrays of unlike pixel size where a model takes such.
         out: GeoTIFF to keep; None keeps none.
-        settings: Those of `rsgan.superres`.
+        settings: Those of `enhance`.
 
     Returns:
         An array of the same kind on the finer grid: order of dimensions, attributes, encoding and further coordinates
@@ -45,7 +47,6 @@ def superres_array(
     Raises:
         RsganError: One of its children says which array or setting is wrong, and the way out.
     """
-    from rsgan.enhance.superres import superres
     from rsgan.geo.dataarray import from_raster, likest, to_raster
     from rsgan.geo.labelled import describe
 
@@ -64,7 +65,7 @@ def superres_array(
         with _called({str(path): name for path, name in written.items()}):
             if out is None:  # for reading once, blocks of a plain GeoTIFF do
                 out, settings = folder / "enhanced.tif", {"cog": False, **settings}
-            made = superres(list(written), Path(out), **settings)
+            made = enhance(list(written), Path(out), **settings)
         return from_raster(made, likest(made, arrays), keep=folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

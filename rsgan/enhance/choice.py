@@ -37,7 +37,10 @@ def candidates(scale: int | None) -> dict[Path, ModelCard]:
 
 def departs(scene: Scene, card: ModelCard) -> bool:
     """Whether the scene's gsd, where known, is not the one that the model was trained for."""
-    return not card.any_band and any(abs(gsd / card.gsd_m - 1) > GSD_TOLERANCE for gsd in scene.gsd_m or ())
+    trained = card.gsd_m
+    if card.any_band or trained is None:
+        return False
+    return any(abs(gsd / trained - 1) > GSD_TOLERANCE for gsd in scene.gsd_m or ())
 
 
 def choose_model(scene: Scene, cards: dict[Path, ModelCard], scale: int | None) -> tuple[Path, str]:

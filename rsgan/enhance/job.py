@@ -215,7 +215,7 @@ class Job:
                 windows=self.windows,
                 background=statistics.scaling.centre,
                 view=self._view(statistics),
-                doubts=doubts,
+                second=doubts,
                 batch=self.options.batch,
                 progress=progress,
             )

@@ -57,8 +57,8 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to enhance, apart from what and with which model.
+class Running:
+    """How any task runs.
 
     Attributes:
         sharpness: 0 (faithful) .. 1 (adversarial); None takes the model's default.
@@ -68,13 +68,7 @@ class Options:
         precision: inside the network.
         bbox: (left, bottom, right, top) in the scene's coordinates; None takes the whole scene.
         crop: (column, row, width, height) in input pixels; None takes the whole scene.
-        consistency: whether the closing consistency steps run.
         symmetries: turned and mirrored passes that are averaged: 1, 2, 4 or 8; better, and as many times slower.
-        noise: noise standard deviation in reflectance; None estimates it.
-        psf_sigma: Gaussian width of the point spread function in input pixels; None estimates it.
-        stack: whether the finer bands that guide are written beside the enhanced ones, all on one grid.
-        adapt: whether a guided network is first fitted to the scene itself, one scale up.
-        uncertainty: GeoTIFF for the standard error of every pixel, float32, reflectance; None writes none.
         overwrite: whether an existing output is replaced.
         cog: whether the output is a cloud-optimised GeoTIFF.
     """
@@ -86,13 +80,7 @@ class Options:
     precision: Precision = "float32"
     bbox: tuple[float, float, float, float] | None = None
     crop: tuple[int, int, int, int] | None = None
-    consistency: bool = True
     symmetries: Symmetries = 4
-    noise: float | None = None
-    psf_sigma: float | None = None
-    stack: bool = False
-    adapt: bool = False
-    uncertainty: Path | None = None
     overwrite: bool = False
     cog: bool = True
 
@@ -110,20 +98,49 @@ class Options:
             raise RsganError(f"--batch {self.batch}: give at least 1.")
         if self.symmetries not in (1, 2, 4, 8):
             raise RsganError(f"--symmetries {self.symmetries}: give 1, 2, 4 or 8.")
+        if self.bbox is not None and self.crop is not None:
+            raise RsganError("--bbox and --crop both choose a part of the scene; give one of them.")
+
+
+@dataclass(frozen=True)
+class Options(Running):
+    """How to super-resolve, apart from what and with which model.
+
+    Attributes:
+        consistency: whether the closing consistency steps run.
+        noise: noise standard deviation in reflectance; None estimates it.
+        psf_sigma: Gaussian width of the point spread function in input pixels; None estimates it.
+        stack: whether the finer bands that guide are written beside the enhanced ones, all on one grid.
+        adapt: whether a guided network is first fitted to the scene itself, one scale up.
+        uncertainty: GeoTIFF for the standard error of every pixel, float32, reflectance; None writes none.
+    """
+
+    consistency: bool = True
+    noise: float | None = None
+    psf_sigma: float | None = None
+    stack: bool = False
+    adapt: bool = False
+    uncertainty: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant, whatever the scene.
+
+        Raises:
+            RsganError: naming the flag.
+        """
+        super().__post_init__()
         if self.uncertainty is not None and self.symmetries < PASSES:
             raise RsganError(
                 f"--uncertainty looks at how {PASSES} turned passes differ; --symmetries is {self.symmetries}. Give at "
                 f"least --symmetries {PASSES}."
             )
-        if self.bbox is not None and self.crop is not None:
-            raise RsganError("--bbox and --crop both choose a part of the scene; give one of them.")
         if self.noise is not None and not 0 <= self.noise < 1:
             raise RsganError(f"--noise {self.noise}: expected a reflectance, 0 up to 1 (0.001 is 10 DN of Sentinel-2).")
         if self.psf_sigma is not None and not 0 <= self.psf_sigma <= 0.6:
             raise RsganError(f"--psf-sigma {self.psf_sigma}: expected 0 .. 0.6 input pixels (Sentinel-2: about 0.4).")
 
 
-def chosen_part(scene: Scene, options: Options) -> Window:
+def chosen_part(scene: Scene, options: Running) -> Window:
     """The part of the scene that is wanted, in its pixels.
 
     Raises:

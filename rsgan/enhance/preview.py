@@ -66,7 +66,7 @@ def save_preview(
     pictures = {
         "input": seen.repeat(scale, axis=1).repeat(scale, axis=2),
         "bicubic": upsample(torch.from_numpy(seen)[None], scale)[0].numpy(),
-        caption: np.nan_to_num(scene.radiometry.to_reflectance(dn)),
+        caption: np.nan_to_num(scene.radiometry.to_physical(dn)),
     }
     save_panels(path, [Panel(name, values, valid) for name, values in pictures.items()], channels)
 

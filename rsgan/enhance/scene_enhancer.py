@@ -25,7 +25,7 @@ Symmetries = Literal[1, 2, 4, 8]
 
 
 @contextmanager
-def _enough_memory(observed: Floats) -> Iterator[None]:
+def enough_memory(observed: Floats) -> Iterator[None]:
     """Say which flags help when memory does not suffice for a batch (N, C, h, w)."""
     try:
         yield
@@ -93,7 +93,7 @@ class SceneEnhancer:
         sigma = torch.from_numpy(self.statistics.sigma).float().expand(count, -1).to(self.device)
         noise = (torch.from_numpy(self.statistics.noise).float() / spread).expand(count, -1).to(self.device)
         reduced = self.precision != "float32"
-        with _enough_memory(observed), torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced):
+        with enough_memory(observed), torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced):
             finer = None if guide is None else self._guide(observed, guide)
             enhanced, doubt = self._enhanced(seen, SensorState(sigma, noise), finer)
         residual = (degrade(enhanced, sigma, self.scale) - seen).cpu().numpy()[:, :, inner[0], inner[1]]
@@ -127,6 +127,11 @@ class SceneEnhancer:
             estimate = law.to(self.device, torch.float32)(*arrays)
         units = statistics.guide.to_network(guide), statistics.scaling.to_network(estimate.cpu().numpy())
         return Guide(*(torch.from_numpy(values).to(self.device) for values in units))
+
+    @property
+    def beside(self) -> Floats | None:
+        """The standard error of the batch that was enhanced last; see `walk.Enhancer`."""
+        return self.standard_error
 
     @property
     def residual_rms(self) -> NDArray[np.float64]:

@@ -238,7 +238,7 @@ def _noise_and_sigma(
     scalings: list[BandScaling],
 ) -> tuple[Floats, Floats, str]:
     probe = _probe(card)
-    limits = (0.0, MAX_SIGMA) if card is None else card.sigma
+    limits = (0.0, MAX_SIGMA) if card is None or card.sigma is None else card.sigma
     if card is not None and card.any_band:
         limits = (limits[0], min(limits[1], psf_sigma(SOFTEST_MTF)))
     if card is not None and probe is not None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from rsgan.enhance.arrays import is_array, superres_array
+from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.choice import candidates, choose_model, open_fitting, open_guide, open_scene
 from rsgan.enhance.guiding import Guiding
 from rsgan.enhance.job import Job, plan_job
 from rsgan.enhance.method import Method
 from rsgan.enhance.options import Options, Reading
+from rsgan.enhance.paths import as_paths, refuse_twice
 from rsgan.enhance.walk import Progress
-from rsgan.errors import ConfigError, InputError, ModelError, RsganWarning
+from rsgan.errors import ConfigError, ModelError, RsganWarning
 from rsgan.geo import Scene
 from rsgan.model import choose_device, find_model, open_model, read_card
 
@@ -57,7 +58,7 @@ def prepare(
     if method not in get_args(Way):
         raise ConfigError(f"--method {method}: no such method; give {' or '.join(get_args(Way))}.")
     choose_device(options.device)
-    _refuse_twice(sources)
+    refuse_twice(sources)
     with ExitStack() as opening:
         plan = _linear if method == "linear" else _network
         scene, guiding, way = plan(sources, model, scale, reading, options, opening)
@@ -87,6 +88,8 @@ def _network(
     else:
         path, reason = find_model(model), "--model"
         card = read_card(path)
+        if card.task != "superres":
+            raise ModelError(f"--model {card.name} is for {card.task}, not for super-resolution. See rsgan models.")
         if scale not in (None, card.scale):
             raise ModelError(
                 f"--scale {scale}: model {card.name} has scale {card.scale}. Leave --scale out or choose another model."
@@ -132,24 +135,6 @@ def _linear(
     return scene, guiding, Method.linear(guiding)
 
 
-def _paths(source: object) -> list[str | Path]:
-    """One path or several as a list of them."""
-    listed: list[Any] = list(source) if isinstance(source, Iterable) and not isinstance(source, str) else [source]
-    for entry in listed:
-        if not isinstance(entry, str | Path):
-            raise InputError(
-                f"the scene is given as {type(entry).__name__}; expected a path, several paths, or xarray arrays "
-                "alone. Numbers without a place are xarray.DataArray(values, dims=('band', 'y', 'x'))."
-            )
-    return listed
-
-
-def _refuse_twice(sources: Sequence[str | Path]) -> None:
-    for number, source in enumerate(sources):
-        if source in sources[:number]:
-            raise InputError(f"{source} is given twice. Give each file once.")
-
-
 READING = frozenset(field.name for field in fields(Reading))
 
 
@@ -186,10 +171,10 @@ def superres(
         RsganError: one of its children says which file or setting is wrong, and the way out.
     """
     if is_array(source):
-        return superres_array(
-            source, out, model=model, method=method, scale=scale, preview=preview, progress=progress, **settings
+        return enhance_array(
+            superres, source, out, model=model, method=method, scale=scale, preview=preview, progress=progress, **settings
         )
-    sources = _paths(source)
+    sources = as_paths(source)
     if settings.get("uncertainty") is not None:
         settings["uncertainty"] = Path(settings["uncertainty"])
     job = prepare(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rsgan.enhance.guiding import Guiding
 from rsgan.geo import Canvas, RasterWriter, Scene, Window, WindowPlan, fill, scale_window
+from rsgan.radiometry import Backscatter
 
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -33,8 +34,8 @@ class Enhancer(Protocol):
     def halo(self) -> int: ...  # noqa: D102
 
     @property
-    def standard_error(self) -> Floats | None:
-        """Of the batch that was enhanced last, (N, C, scale h, scale w) reflectance; None where it is not asked for."""
+    def beside(self) -> Floats | None:
+        """What goes into the second raster, (N, C, scale h, scale w), of the batch that was enhanced last; or None."""
         ...
 
     def __call__(
@@ -77,10 +78,12 @@ class Step:
 
 
 def _read(
-    scene: Scene, window: WindowPlan, background: NDArray[np.floating], halo: int, view: GuideView | None
+    scene: Scene, window: WindowPlan, background: NDArray[np.floating] | None, halo: int, view: GuideView | None
 ) -> Step:
     """Read a window, fill its holes, then let go of the pixels that only the filling needed."""
     chip = scene.read(window.read)
+    if background is None:
+        return Step(window, chip.values, chip.valid, window.inner)
     values = fill(chip, background)
     rows, row_inner = _trim(window.inner[0], values.shape[1], halo)
     columns, column_inner = _trim(window.inner[1], values.shape[2], halo)
@@ -89,6 +92,11 @@ def _read(
         fine = fill(view.guiding.read(window.read), view.background)
         guide = fine[:, _zoomed(rows, view.guiding.scale), _zoomed(columns, view.guiding.scale)]
     return Step(window, values[:, rows, columns], chip.valid[:, rows, columns], (row_inner, column_inner), guide)
+
+
+Stored = NDArray[Any]
+Restore = Callable[[Floats, Step, NDArray[np.bool_], Scene, float | None], Stored]
+"""Called with kept physical values, their step, what is valid in them, the scene and the output's nodata."""
 
 
 def _zoomed(pixels: slice, scale: int) -> slice:
@@ -123,15 +131,35 @@ def restore(enhanced: Floats, valid: NDArray[np.bool_], scene: Scene, nodata: fl
     return dn
 
 
+def keep_stored(radiometry: Backscatter) -> Restore:
+    """Intensity -> numbers of `radiometry`; what is invalid keeps the number that the scene stores, if the type can.
+
+    So a border of zeros, the NaN of another band and a declared nodata all stay what they were.
+    """
+
+    def restored(enhanced: Floats, step: Step, valid: NDArray[np.bool_], scene: Scene, nodata: float | None) -> Stored:
+        dn = radiometry.to_dn(enhanced, nodata)
+        if not valid.all():
+            stored = scene.read_dn(step.window.keep)
+            if stored.dtype == dn.dtype:
+                dn[~valid] = stored[~valid]
+            else:
+                dn[~valid] = np.nan
+        return dn
+
+    return restored
+
+
 def walk(
     scene: Scene,
     enhancer: Enhancer,
     writer: RasterWriter,
     *,
     windows: Sequence[WindowPlan],
-    background: NDArray[np.floating],
+    background: NDArray[np.floating] | None,
     view: GuideView | None = None,
-    doubts: RasterWriter | None = None,
+    second: RasterWriter | None = None,
+    store: Restore | None = None,
     batch: int = 1,
     progress: Progress | None = None,
 ) -> None:
@@ -142,16 +170,18 @@ def walk(
         enhancer: what to do with a batch.
         writer: open writer whose grid is that of the windows, `enhancer.scale` times finer.
         windows: plan with at least `enhancer.halo` + `FILL_REACH` pixels of halo, origins relative to the scene.
-        background: (C,) reflectance for pixels far from every valid one.
+        background: (C,) reflectance for pixels far from every valid one; None leaves holes to the enhancer, and then
+            the halo needs no `FILL_REACH`.
         view: finer bands that guide; None without.
-        doubts: open float32 writer on the same grid for the standard error; None without.
+        second: open float32 writer on the same grid for what the enhancer puts beside the result; None without.
+        store: physical values -> stored numbers; None restores reflectance, see `restore`.
         batch: windows per call of the enhancer.
         progress: called after each batch.
     """
     origin = windows[0].keep
     steps = (_read(scene, window, background, enhancer.halo, view) for window in windows)
     done = 0
-    with Canvas(writer) as canvas, Canvas(doubts) if doubts is not None else nullcontext() as second:
+    with Canvas(writer) as canvas, Canvas(second) if second is not None else nullcontext() as besides:
         for group in _grouped(steps, batch):
             inner = group[0].inner
             valid = np.stack([step.valid for step in group])
@@ -161,13 +191,16 @@ def walk(
             rows, columns = (_zoomed(s, enhancer.scale) for s in inner)
             for number, (step, chip) in enumerate(zip(group, enhanced[:, :, rows, columns], strict=True)):
                 kept = step.valid[:, inner[0], inner[1]]
-                dn = restore(chip, kept, scene, writer.nodata, enhancer.scale)
+                if store is not None:
+                    dn = store(chip, step, kept, scene, writer.nodata)
+                else:
+                    dn = restore(chip, kept, scene, writer.nodata, enhancer.scale)
                 if view is not None and view.order is not None:
                     dn = _stacked(dn, view, step.window.keep, writer.nodata)
                 place = scale_window(_relative(step.window, origin), enhancer.scale)
                 canvas.add(dn, place)
-                if second is not None and enhancer.standard_error is not None:
-                    second.add(_masked(enhancer.standard_error[number, :, rows, columns], kept, enhancer.scale), place)
+                if besides is not None and enhancer.beside is not None:
+                    besides.add(_masked(enhancer.beside[number, :, rows, columns], kept, enhancer.scale), place)
             done += len(group)
             if progress is not None:
                 progress(done, len(windows))

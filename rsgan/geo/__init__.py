@@ -5,7 +5,7 @@ from rasterio.windows import Window
 from rsgan.geo.bands import BandChoice, band_named, find_bands
 from rsgan.geo.canvas import Canvas
 from rsgan.geo.fill import FILL_REACH, fill
-from rsgan.geo.grid import Bounds, Grid
+from rsgan.geo.grid import Bounds, ControlPoints, Grid
 from rsgan.geo.scene import Chip, Scene
 from rsgan.geo.valid import valid_blocks
 from rsgan.geo.windows import WindowPlan, plan, scale_window
@@ -17,6 +17,7 @@ __all__ = [
     "Bounds",
     "Canvas",
     "Chip",
+    "ControlPoints",
     "Grid",
     "RasterWriter",
     "Scene",

@@ -19,6 +19,7 @@ from rsgan.geo.grid import Grid
 from rsgan.geo.labelled import BAND, Variable, View, view_of
 from rsgan.geo.packing import FILL_KEYS, NotPackableError, Packing, check_dtype, nodata_in_memory
 from rsgan.geo.writer import RasterWriter
+from rsgan.radiometry import DTYPES
 
 _SPAN_PX: Final = 1024
 """Smallest side of the windows in which arrays are read and written; chunks of an array are not cut."""
@@ -47,7 +48,7 @@ class _Storage:
     packings: tuple[Packing | None, ...]
 
 
-def to_raster(array: Labelled, path: str | Path, *, name: str | None = None) -> Path:
+def to_raster(array: Labelled, path: str | Path, *, name: str | None = None, dtypes: Sequence[str] = DTYPES) -> Path:
     """Write a labelled array as a GeoTIFF, window by window.
 
     Args:
@@ -56,6 +57,7 @@ def to_raster(array: Labelled, path: str | Path, *, name: str | None = None) -> 
             as these integers, unless they were changed since; others as they are.
         path: The GeoTIFF.
         name: What messages call the array.
+        dtypes: Types of numbers that are taken.
 
     Returns:
         `path`. The file states crs, transform, names of bands, scale, offset and nodata as far as the array does.
@@ -71,8 +73,8 @@ def to_raster(array: Labelled, path: str | Path, *, name: str | None = None) -> 
         try:
             return _write(view, packed, Path(path))
         except NotPackableError:
-            return _write(view, _plain(view), Path(path))
-    return _write(view, _plain(view), Path(path))
+            return _write(view, _plain(view, dtypes), Path(path))
+    return _write(view, _plain(view, dtypes), Path(path))
 
 
 def _packed(view: View) -> _Storage | None:
@@ -82,11 +84,11 @@ def _packed(view: View) -> _Storage | None:
     return None if first is None else _Storage(first.dtype, first.nodata, packings)
 
 
-def _plain(view: View) -> _Storage:
+def _plain(view: View, dtypes: Sequence[str]) -> _Storage:
     """The numbers as they are in memory."""
     arrays = [variable.array for variable in view.variables]
     dtype = np.result_type(*(np.float32 if array.dtype == np.float16 else array.dtype for array in arrays))
-    check_dtype(dtype, view.name)
+    check_dtype(dtype, view.name, dtypes)
     nodata = nodata_in_memory(arrays[0])
     held = nodata if nodata is not None and holds(dtype.name, nodata) else None
     return _Storage(dtype.name, held, (None,) * len(arrays))
@@ -103,6 +105,7 @@ def _write(view: View, storage: _Storage, path: Path) -> Path:
         descriptions=view.names,
         scales=scales,
         offsets=offsets,
+        units=[_unit(variable) for variable in view.variables for _ in variable.names],
         tags=_tags(view),
         overwrite=True,
         cog=False,
@@ -121,6 +124,12 @@ def _physical(view: View, storage: _Storage) -> tuple[tuple[float, ...], tuple[f
         scales += [unit * scale for scale in variable.scales]
         offsets += [zero * scale + offset for scale, offset in zip(variable.scales, variable.offsets, strict=True)]
     return tuple(scales), tuple(offsets)
+
+
+def _unit(variable: Variable) -> str | None:
+    """Unit of a variable, where its attributes state one for all of its bands."""
+    unit = variable.array.attrs.get("units")
+    return unit if isinstance(unit, str) else None
 
 
 def _tags(view: View) -> dict[str, str]:
@@ -245,7 +254,7 @@ class _Values:
         """In the type of a variable, and as it was decoded, where the raster's numbers can be."""
         dtype = variable.array.dtype
         packed = variable.packing is not None and np.issubdtype(raster.dtype, np.integer)
-        alike = np.can_cast(raster.dtype, dtype, "same_kind")
+        alike = np.can_cast(raster.dtype, dtype, "same_kind") and dtype.kind != "c"  # intensity stays real
         packing = variable.packing if packed else None
         return cls(raster, tuple(indexes), dtype if packed or alike else raster.dtype, packing)
 

@@ -50,8 +50,9 @@ class BandAt:
 
     @property
     def dtype(self) -> str:
-        """Numpy name of the stored type."""
-        return str(self.dataset.dtypes[self.index - 1])
+        """Numpy name of the stored type; GDAL's complex integers, which numpy lacks, are read as complex64."""
+        name = str(self.dataset.dtypes[self.index - 1])
+        return "complex64" if name == "complex_int16" else name
 
     @property
     def declared_nodata(self) -> float | None:
@@ -147,7 +148,7 @@ def stated_by(bands: Sequence[BandAt]) -> Stated:
     for band in bands:
         if band.colorinterp == ColorInterp.palette:
             raise InputError(
-                f"band {band.index} of {band.path} holds numbers of a colour table, not reflectance. Give the scene "
+                f"band {band.index} of {band.path} holds numbers of a colour table, not measurements. Give the scene "
                 f"itself, not a picture of it."
             )
         if band.dtype != first.dtype:
@@ -300,7 +301,11 @@ def _bands_of(path: str, dataset: Any, keep_alpha: bool, sensor_name: str) -> li
 
 
 def take_all(
-    offered: Sequence[BandAt], explicit: tuple[str, ...] | None, rank: int | None, file_name: str
+    offered: Sequence[BandAt],
+    explicit: tuple[str, ...] | None,
+    rank: int | None,
+    file_name: str,
+    names: Sequence[str] | None = None,
 ) -> tuple[BandChoice, tuple[BandAt, ...]]:
     """Bands of any kind: those that the user names, else every band of one pixel size.
 
@@ -309,12 +314,13 @@ def take_all(
         explicit: Names or 1-based numbers; None takes all bands of the pixel size that `rank` says.
         rank: 0 takes the finest pixels, 1 the next, and so on; None takes all bands.
         file_name: What messages call the files.
+        names: What the bands are called; None takes `names_of`.
 
     Raises:
         BandError: If a band that is asked for is not there, or no band has pixels of that rank.
     """
     if explicit is not None:
-        indexes = tuple(_find(offered, entry.strip(), file_name) for entry in explicit)
+        indexes = tuple(_find(names or names_of(offered), entry.strip(), file_name) for entry in explicit)
         if len(set(indexes)) < len(indexes):
             raise BandError(f"--bands {','.join(explicit)} takes a band of {file_name} twice: {indexes}.")
         reason = "chosen with --bands"
@@ -333,18 +339,17 @@ def take_all(
     return BandChoice(indexes, reason, by_hand=explicit is not None), tuple(offered[index - 1] for index in indexes)
 
 
-def _find(offered: Sequence[BandAt], entry: str, file_name: str) -> int:
+def _find(called: Sequence[str], entry: str, file_name: str) -> int:
     """1-based number of the band that one entry of --bands means."""
     if entry.isdigit():
-        if not 1 <= int(entry) <= len(offered):
-            raise BandError(f"--bands asks for band {entry}; {file_name} has bands 1 to {len(offered)}.")
+        if not 1 <= int(entry) <= len(called):
+            raise BandError(f"--bands asks for band {entry}; {file_name} has bands 1 to {len(called)}.")
         return int(entry)
-    names = [name.casefold() for name in names_of(offered)]
-    hits = [number for number, name in enumerate(names, 1) if name == entry.casefold()]
+    hits = [number for number, name in enumerate(called, 1) if name.casefold() == entry.casefold()]
     if len(hits) != 1:
         raise BandError(
             f"--bands asks for {entry!r}, which names {len(hits)} bands of {file_name}: its bands are "
-            f"{' '.join(names_of(offered))}. Give one of these names or a number."
+            f"{' '.join(called)}. Give one of these names or a number."
         )
     return hits[0]
 

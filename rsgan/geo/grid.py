@@ -6,6 +6,7 @@ from typing import Final
 
 from affine import Affine
 from rasterio._err import CPLE_BaseError
+from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform_bounds
@@ -21,6 +22,19 @@ _WGS84_FLATTENING: Final = 1.0 / 298.257223563
 _LONLAT: Final = CRS.from_epsg(4326)
 _SNAP_PX: Final = 1e-6
 """A bound this near to a pixel edge lies on it: coordinates carry rounding errors, and half a gsd is never meant."""
+
+
+@dataclass(frozen=True)
+class ControlPoints:
+    """Ground control points: where some pixels of a raster lie that has no transform.
+
+    Attributes:
+        points: (row, column) of each, and its place.
+        crs: Coordinate system of the places; None when unknown.
+    """
+
+    points: tuple[GroundControlPoint, ...]
+    crs: CRS | None
 
 
 @dataclass(frozen=True)

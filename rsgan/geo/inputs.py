@@ -12,6 +12,7 @@ from rsgan.geo.files import BandAt, offered_bands, open_raster
 from rsgan.geo.grid import Grid
 from rsgan.geo.products import CloudLayer, Layer, MissingLayer, Product, expand, refuse_mixed
 from rsgan.geo.products.opening import open_rasters, refuse_idle_date
+from rsgan.radiometry import DTYPES
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,14 @@ class Inputs:
 
     @classmethod
     def open(
-        cls, names: Sequence[str], opening: ExitStack, *, keep_alpha: bool, sensor_name: str, date: str | None = None
+        cls,
+        names: Sequence[str],
+        opening: ExitStack,
+        *,
+        keep_alpha: bool,
+        sensor_name: str,
+        date: str | None = None,
+        dtypes: Sequence[str] = DTYPES,
     ) -> "Inputs":
         """Open everything that was given.
 
@@ -40,6 +48,7 @@ class Inputs:
             keep_alpha: Whether alpha bands may be chosen too.
             sensor_name: Sensor of the catalogue by whose names bands are called.
             date: Which date of a NetCDF file or Zarr group that has several (``--date``).
+            dtypes: Types of the variables of NetCDF files and Zarr groups that are taken for rasters.
 
         Raises:
             InputError: If one is missing, damaged or no raster, or two are of different days or tiles.
@@ -52,7 +61,7 @@ class Inputs:
         clouds: list[tuple[CloudLayer, Any]] = []
         for name, product in sources:
             if product is None:
-                files = opening.enter_context(open_rasters(name, date))
+                files = opening.enter_context(open_rasters(name, date, dtypes))
                 offered += offered_bands(files, keep_alpha=keep_alpha, sensor_name=sensor_name)
                 clouds += [layer for path, dataset in files for layer in _clouds_in(path, dataset)]
                 continue

@@ -137,14 +137,14 @@ def nodata_in_memory(variable: xr.DataArray) -> float | None:
     return float("nan") if stated is None and floats else stated
 
 
-def check_dtype(dtype: np.dtype[Any], name: str) -> None:
+def check_dtype(dtype: np.dtype[Any], name: str, dtypes: Sequence[str] = DTYPES) -> None:
     """Refuse types that would not survive the way through a raster and through reflectance.
 
     Raises:
-        InputError: If it is none of `DTYPES`.
+        InputError: If it is none of `dtypes`.
     """
-    if dtype.name not in DTYPES:
+    if dtype.name not in dtypes:
         raise InputError(
-            f"{name} holds {dtype.name}; expected one of {' '.join(DTYPES)}, which keep every number exact. Convert "
+            f"{name} holds {dtype.name}; expected one of {' '.join(dtypes)}, which keep every number exact. Convert "
             f"it, for example with array.astype('uint16') or array.astype('float32')."
         )

@@ -112,7 +112,7 @@ def _check_dtype(dtype: str, file_name: str) -> None:
     if dtype.startswith("complex"):
         raise InputError(
             f"{file_name} holds complex numbers ({dtype}), as a single-look complex SAR image does; this needs "
-            f"reflectance. For SAR use the intensity of a detected product."
+            f"reflectance. For SAR use rsgan despeckle, which takes complex numbers."
         )
     if dtype not in DTYPES:
         raise InputError(

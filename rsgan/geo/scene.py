@@ -1,4 +1,4 @@
-"""One raster as delivered, in one file or several, opened for reading as reflectance with what is valid in it."""
+"""One raster as delivered, in one file or several, opened for reading as reflectance or backscatter."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -10,12 +10,14 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from rsgan.catalogue import RGBN_SENSOR
 from rsgan.errors import BandError, InputError
+from rsgan.geo.backscatter import SarWords, find_backscatter
 from rsgan.geo.bands import BandChoice, band_named, find_bands
 from rsgan.geo.cloud_mask import CloudMask
 from rsgan.geo.files import (
@@ -30,10 +32,12 @@ from rsgan.geo.files import (
     stated_by,
     take_all,
 )
-from rsgan.geo.grid import Grid
+from rsgan.geo.grid import ControlPoints, Grid
 from rsgan.geo.inputs import Inputs
+from rsgan.geo.polarisations import choose_sar
 from rsgan.geo.reflectance import find_radiometry, percentile_note
-from rsgan.radiometry import Radiometry
+from rsgan.geo.windows import plan
+from rsgan.radiometry import SAR_INPUT_DTYPES, Backscatter, Quantity, Radiometry
 
 _ONLY_SENTINEL2: Final = {"B8A", "B12"}
 """Names that no Landsat band has."""
@@ -48,7 +52,10 @@ _SUSPICIOUS_ZEROS: Final = 0.01
 """Share of pixels that are 0 in every band from which they are more likely nodata that nobody declared."""
 
 _PROBE_SIDE_PX: Final = 128
-"""Side of the nine windows in which float values are looked at before they are believed to be reflectance."""
+"""Side of the nine windows in which values are looked at before they are believed to be what they seem."""
+
+_SEARCH_SIDE_PX: Final = 1024
+"""Side of the windows in which a measurement is looked for where those nine hold none."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class Chip:
     """What was read through a window.
 
     Attributes:
-        values: (C, H, W) float32 reflectance, 0..1 nominal; 0 where invalid.
+        values: (C, H, W) float32 reflectance, 0..1 nominal, or intensity of backscatter; 0 where invalid.
         valid: (C, H, W) bool, True where the pixel is usable.
         grid: Where the pixels lie.
     """
@@ -74,7 +81,7 @@ class Scene:
         paths: The files, as given.
         grid: Where the pixels lie; the identity transform when the files do not say.
         gsd_m: Metres per pixel along rows and columns; None when unknown.
-        bands: Names of the bands in the catalogue, in the order wanted.
+        bands: Names of the bands, in the order wanted.
         band_choice: Which bands of the files these are, and why.
         radiometry: What the stored numbers mean.
         stated: What the files state about these bands: type, nodata, descriptions, scales, colours, tags.
@@ -86,7 +93,7 @@ class Scene:
     gsd_m: tuple[float, float] | None
     bands: tuple[str, ...]
     band_choice: BandChoice
-    radiometry: Radiometry
+    radiometry: Radiometry | Backscatter
     stated: Stated
     notes: tuple[str, ...]
     _chosen: tuple[BandAt, ...] = field(repr=False)
@@ -158,6 +165,73 @@ class Scene:
             doubts = () if wanted is None or stated_by_product else scene._doubts()
             return replace(scene, notes=(*notes, *doubts), _files=opening.pop_all())
 
+    @classmethod
+    def open_sar(
+        cls,
+        paths: Sequence[str | Path],
+        *,
+        bands: tuple[str, ...] | None = None,
+        quantity: Quantity | None = None,
+        stored_scale: float | None = None,
+        nodata: float | None = None,
+        date: str | None = None,
+        gsd_m: float | None = None,
+        zero_valid: bool = False,
+    ) -> "Scene":
+        """Open the backscatter of one radar raster of any number of bands, or of several on one grid.
+
+        Bands that a description, a tag or a file's name calls VV, VH, HH or HV are taken under that name; where none
+        is called so, all are. Chips hold intensity, which is linear power, whatever the files store.
+
+        Valid, band by band, is what neither nodata nor a mask excludes and what is a number: NaN and infinite ones (the
+        decibels of 0) are invalid, and so is an intensity, amplitude or complex number of exactly 0, the fill around a
+        product, unless `zero_valid`. Negative intensities, as subtracted noise leaves them, are valid; negative
+        amplitudes are refused.
+
+        Args:
+            paths: Files that GDAL can open, NetCDF files or Zarr groups.
+            bands: The user's choice (``--bands``): names, polarisations, or 1-based numbers that count on from file to
+                file.
+            quantity: What the stored numbers are (``--quantity``); None finds out, and `radiometry.source` says how.
+            stored_scale: Stored number that means 1 dB or 1 unit (``--stored-scale``); wins over the files.
+            nodata: Stored number that says "no data" in every band (``--nodata``); wins over the files.
+            date: Which date of a NetCDF file or Zarr group that has several (``--date``).
+            gsd_m: Metres per pixel (``--gsd``); wins over the files.
+            zero_valid: Whether an intensity of exactly 0 is a measurement.
+
+        Raises:
+            InputError: If a file is missing, damaged or no raster, holds no measurement, or its numbers do not tell
+                what they are or contradict what is said.
+            BandError: If a band that is asked for is not there, or a colour picture is given without a choice.
+            GridError: If the bands that are taken do not share one grid.
+            ConfigError: If a scale cannot be meant.
+        """
+        names = tuple(str(path) for path in paths)
+        said = SarWords(quantity, stored_scale, zero_valid)
+        with ExitStack() as opening:
+            inputs = Inputs.open(
+                _at_least_one(names),
+                opening,
+                keep_alpha=bands is not None,
+                sensor_name=RGBN_SENSOR,
+                date=date,
+                dtypes=SAR_INPUT_DTYPES,
+            )
+            choice, chosen, called, chosen_notes = choose_sar(inputs.offered, bands, _label(names))
+            grid = shared_grid([(band.path, band.dataset) for band in chosen])
+            metres = grid.gsd_m(gsd_m)
+            stated = _overruled(stated_by(chosen), nodata)
+            ones, zeros = (1.0,) * len(chosen), (0.0,) * len(chosen)
+            unread = Backscatter("intensity", ones, zeros, "float32", "not looked at yet")
+            scene = cls(names, grid, metres, called, choice, unread, stated, (), chosen, opening)
+            found, found_notes = find_backscatter(
+                stated, chosen, scene._declared_valid_samples(), said, names=called, file_name=scene.name
+            )
+            if found.is_complex:  # results are intensity, which is what scale and offset are of
+                stated = replace(stated, scales=found.scale, offsets=found.offset)
+            notes = (*chosen_notes, *_notes(choice, chosen, None, metres, points_kept=True), *found_notes)
+            return replace(scene, radiometry=found, stated=stated, notes=notes, _files=opening.pop_all())
+
     def __enter__(self) -> "Scene":
         """Give the scene itself."""
         return self
@@ -219,15 +293,28 @@ class Scene:
     def output_nodata(self) -> float | None:
         """The nodata that a result of the same type declares, which has one for all bands; None when it needs none.
 
-        The first that is declared; where only a mask, an alpha band or NaN says what is invalid: NaN for floats, the
-        lowest number of the type for integers.
+        The first that is declared; where only a mask, an alpha band or NaN says what is invalid, what the radiometry
+        says: for reflectance NaN, or the lowest number of integers; for backscatter none, unless there is a mask.
         """
         declared = next((nodata for nodata in self.nodata if nodata is not None), None)
         if declared is not None:
             return declared
-        if not self.radiometry.is_integer:
-            return float("nan")
-        return float(np.iinfo(self.dtype).min) if self.stated.has_mask else None
+        return self.radiometry.undeclared_nodata(has_mask=self.stated.has_mask)
+
+    def control_points(self, part: Window | None = None) -> ControlPoints | None:
+        """Ground control points of the first band's file, for a part of the scene; None where it needs or has none.
+
+        They place the pixels of products in the radar's own geometry, such as Sentinel-1 GRD as delivered.
+        """
+        points, crs = self._chosen[0].dataset.gcps
+        if not points or self.grid.has_transform:
+            return None
+        row, column = (0, 0) if part is None else (part.row_off, part.col_off)
+        moved = (
+            GroundControlPoint(point.row - row, point.col - column, point.x, point.y, point.z or 0.0, point.id)
+            for point in points
+        )
+        return ControlPoints(tuple(moved), crs)
 
     def read_dn(self, window: Window) -> npt.NDArray[Any]:
         """Stored numbers in a window.
@@ -242,8 +329,26 @@ class Scene:
         self.grid.crop(window)
         return self._gather(window, lambda bands: bands[0].dataset.read([band.index for band in bands], window=window))
 
+    def read_kept(self, window: Window) -> npt.NDArray[Any]:
+        """Stored numbers in a window, for a result that keeps them and declares one nodata for all bands.
+
+        They are those of the files, but for pixels of which only a mask or a nodata that is another band's says that
+        they are invalid: these get `output_nodata`.
+
+        Returns:
+            (C, H, W) array of the stored type.
+
+        Raises:
+            GridError: If the window reaches outside the scene.
+            InputError: If the file is damaged there.
+        """
+        dn, kept = self.read_dn(window), self.output_nodata
+        if kept is not None:
+            dn[~self._declared_valid(dn, window)] = _cast(kept, dn.dtype)
+        return dn
+
     def read(self, window: Window) -> Chip:
-        """Reflectance in a window, and what is valid in it.
+        """Reflectance or intensity in a window, and what is valid in it.
 
         Raises:
             GridError: If the window reaches outside the scene.
@@ -252,22 +357,40 @@ class Scene:
         return self._chip(self.read_dn(window), window)
 
     def _chip(self, dn: npt.NDArray[Any], window: Window) -> Chip:
-        """Stored numbers of a window as reflectance, with what is valid in it."""
-        valid = self._valid(dn, window)
-        values = self.radiometry.to_reflectance(np.where(valid, dn, dn.dtype.type(0)))
+        """Stored numbers of a window as reflectance or intensity, with what is valid in it."""
+        valid = self._declared_valid(dn, window) & self.radiometry.usable(dn)
+        values = self.radiometry.to_physical(np.where(valid, dn, dn.dtype.type(0)))
         valid &= np.isfinite(values)
         values[~valid] = 0.0
         return Chip(values, valid, self.grid.crop(window))
 
-    def _valid(self, dn: npt.NDArray[Any], window: Window) -> npt.NDArray[np.bool_]:
-        """What nodata, mask band, alpha band, clouds and NaN leave."""
+    def _declared_valid(self, dn: npt.NDArray[Any], window: Window) -> npt.NDArray[np.bool_]:
+        """What nodata, mask band, alpha band and clouds leave."""
         valid = self._gather(window, lambda bands: _opaque(bands, window))
         for plane, numbers, nodata in zip(valid, dn, self.nodata, strict=True):
             if nodata is not None and not np.isnan(nodata):
                 plane &= numbers != _cast(nodata, numbers.dtype)
         for clouds in self._clouds:
             valid &= ~clouds.read(window)
-        return valid if self.radiometry.is_integer else valid & np.isfinite(dn)
+        return valid
+
+    def _declared_valid_samples(self) -> list[npt.NDArray[Any]]:
+        """Stored numbers of each band from nine small windows, without those that are declared invalid.
+
+        Where these windows hold nothing but zeros and what is no number, the first window of the scene that does.
+        """
+        everywhere = (step.keep for step in plan(self.grid.shape, _SEARCH_SIDE_PX))
+        samples = _joined([self._declared_valid_in(window) for window in _probes(self.grid.shape)])
+        while not any(np.any(np.isfinite(sample) & (sample != 0)) for sample in samples):
+            window = next(everywhere, None)
+            if window is None:
+                break
+            samples = self._declared_valid_in(window)
+        return samples
+
+    def _declared_valid_in(self, window: Window) -> list[npt.NDArray[Any]]:
+        dn = self.read_dn(window)
+        return [numbers[valid] for numbers, valid in zip(dn, self._declared_valid(dn, window), strict=True)]
 
     def _gather(self, window: Window, read: Callable[[list[BandAt]], npt.NDArray[Any]]) -> npt.NDArray[Any]:
         """Stack what `read` gives for each run of bands of one file, with clear words when a file is damaged."""
@@ -373,14 +496,19 @@ def _label(names: tuple[str, ...]) -> str:
 
 
 def _notes(
-    choice: BandChoice, chosen: Sequence[BandAt], assumed_scale: str | None, metres: tuple[float, float] | None
+    choice: BandChoice,
+    chosen: Sequence[BandAt],
+    assumed_scale: str | None,
+    metres: tuple[float, float] | None,
+    *,
+    points_kept: bool = False,
 ) -> Iterator[str]:
     """What the user must be told about assumptions and about what is missing."""
     if choice.assumed:
         yield f"{choice.reason}."
     if assumed_scale is not None:
         yield assumed_scale
-    yield from _place_notes(chosen[0], metres)
+    yield from _place_notes(chosen[0], metres, points_kept=points_kept)
     declared = {band.nodata for band in chosen if band.nodata is not None and not np.isnan(band.nodata)}
     if len(declared) > 1:
         numbers = ", ".join(f"{nodata:g}" for nodata in sorted(declared))
@@ -393,12 +521,14 @@ def _notes(
             )
 
 
-def _place_notes(band: BandAt, metres: tuple[float, float] | None) -> Iterator[str]:
+def _place_notes(band: BandAt, metres: tuple[float, float] | None, *, points_kept: bool) -> Iterator[str]:
     grid = grid_of(band.dataset)
     if grid.has_transform and grid.crs is not None:
         return
     lacks = "coordinate system" if grid.has_transform else "transform" if grid.crs else "georeferencing"
-    points = " but ground control points, which are not used" if band.dataset.gcps[0] else ""
+    points = (
+        f" but ground control points, which are {'kept' if points_kept else 'not used'}" if band.dataset.gcps[0] else ""
+    )
     known = "" if metres else "; its ground sampling distance is unknown, give it in metres with --gsd"
     yield f"{band.path} has no {lacks}{points}{known}."
 
@@ -428,3 +558,8 @@ def _probes(shape: tuple[int, int]) -> list[Window]:
         spans.append(sorted({(start, side) for start in (0, (length - side) // 2, length - side)}))
     rows, columns = spans
     return [Window(column, row, width, height) for row, height in rows for column, width in columns]
+
+
+def _joined(parts: Sequence[Sequence[npt.NDArray[Any]]]) -> list[npt.NDArray[Any]]:
+    """Numbers of each band, of several places together."""
+    return [np.concatenate(of_band) for of_band in zip(*parts, strict=True)]

@@ -20,12 +20,23 @@ from rasterio.windows import Window
 
 from rsgan.errors import GridError, OutputError
 from rsgan.geo.files import holds, said_by, without_georeference_warning
-from rsgan.geo.grid import Grid
+from rsgan.geo.grid import ControlPoints, Grid
+from rsgan.geo.overviews import with_overviews
+from rsgan.radiometry import Backscatter
 
 BLOCK_PX: Final = 512
 """Side of the tiles of the files that are written."""
 
-_SPACE_WORDS: Final = ("space", "disk", "write error", "writeencoded", "too large", "io error", "failed to read")
+_SPACE_WORDS: Final = (
+    "space",
+    "disk",
+    "write error",
+    "writeencoded",
+    "too large",
+    "io error",
+    "seek error",
+    "failed to read",
+)
 """Words by which GDAL and libtiff say that a file cannot grow, or lacks what they just wrote to it."""
 
 _FAILURES: Final = (RasterioError, CPLE_BaseError, OSError)
@@ -72,6 +83,8 @@ class RasterWriter:
         tags: dict[str, str] | None = None,
         overwrite: bool = False,
         cog: bool = True,
+        overviews: Backscatter | None = None,
+        control_points: ControlPoints | None = None,
     ) -> None:
         """Check that the file can be written; nothing is created before ``with``.
 
@@ -89,6 +102,9 @@ class RasterWriter:
             tags: Tags of the file.
             overwrite: Whether an existing file is replaced.
             cog: Whether to make a cloud-optimised GeoTIFF with overviews, or a plain tiled one.
+            overviews: What the stored numbers mean as backscatter, so that overviews hold means of intensity, also
+                where decibels or amplitudes are stored; None averages the numbers as they are.
+            control_points: What places the pixels where the grid has no transform; None where nothing does.
 
         Raises:
             OutputError: If the file exists already, cannot be written where it is asked for, or nodata does not fit.
@@ -98,6 +114,8 @@ class RasterWriter:
         self.count = count
         self.dtype = dtype
         self.cog = cog
+        self._backscatter = overviews
+        self._points = None if grid.has_transform else control_points
         if self.path.suffix.casefold() not in (".tif", ".tiff"):
             raise OutputError(f"{self.path} does not end in .tif or .tiff; a GeoTIFF is written. Rename it with --out.")
         if nodata is not None and not holds(dtype, nodata):
@@ -127,14 +145,21 @@ class RasterWriter:
 
     @property
     def _assembled(self) -> Path:
-        """The temporary file that becomes the output: the cloud-optimised copy, if one is made."""
-        return self.partial.with_suffix(f".cog{self.path.suffix}") if self.cog else self.partial
+        """The temporary file that becomes the output: the copy, cloud-optimised or with overviews, if one is made."""
+        return self.partial.with_suffix(f".copy{self.path.suffix}") if self.cog or self._own_overviews else self.partial
+
+    @property
+    def _own_overviews(self) -> bool:
+        """Whether overviews are means of intensity, which GDAL does not make."""
+        return self._backscatter is not None and bool(_overview_factors(self.grid.shape))
 
     def __enter__(self) -> "RasterWriter":
         """Create the temporary file."""
         try:
             with self._guarded(), without_georeference_warning():
                 self._dataset = rasterio.open(self.partial, "w", **self._profile())
+                if self._points is not None:
+                    self._dataset.gcps = (list(self._points.points), self._points.crs)
                 self._describe()
         except BaseException:
             self._discard()
@@ -207,7 +232,7 @@ class RasterWriter:
             "blockysize": BLOCK_PX,
             "compress": "deflate",
             "zlevel": 1 if self.cog else 6,
-            "predictor": 2 if np.issubdtype(np.dtype(self.dtype), np.integer) else 3,
+            "predictor": {"i": 2, "u": 2, "f": 3}.get(np.dtype(self.dtype).kind, 1),
             "BIGTIFF": "IF_SAFER",
         }
 
@@ -226,22 +251,33 @@ class RasterWriter:
     def _assemble(self) -> None:
         """Close, build overviews, and see that all can be read."""
         self._dataset.update_tags(**self._tags)
-        if not self.cog:
+        if not self.cog and not self._own_overviews:
             self._dataset.build_overviews(_overview_factors(self.grid.shape), Resampling.average)
         self._dataset.close()
-        if self.cog:
-            rasterio.shutil.copy(
-                self.partial,
-                self._assembled,
-                driver="COG",
-                compress="deflate",
-                predictor="YES",
-                blocksize=BLOCK_PX,
-                overview_resampling="average",
-                BIGTIFF="IF_SAFER",
-                num_threads="ALL_CPUS",
-            )
+        source = self.partial
+        if self._backscatter is not None and self._own_overviews:
+            with without_georeference_warning():
+                source = with_overviews(self.partial, _overview_factors(self.grid.shape), self._backscatter)
+        if self._assembled != self.partial:
+            rasterio.shutil.copy(source, self._assembled, **self._copy_options())
         self._check_readable(self._assembled)
+
+    def _copy_options(self) -> dict[str, Any]:
+        """Creation options of the copy that becomes the output."""
+        if not self.cog:
+            profile = self._profile()
+            kept = ("tiled", "blockxsize", "blockysize", "compress", "zlevel", "predictor", "BIGTIFF")
+            return {"driver": "GTiff", "COPY_SRC_OVERVIEWS": "YES", **{key: profile[key] for key in kept}}
+        return {
+            "driver": "COG",
+            "compress": "deflate",
+            "predictor": "YES",
+            "blocksize": BLOCK_PX,
+            "overviews": "FORCE_USE_EXISTING" if self._own_overviews else "AUTO",
+            "overview_resampling": "average",
+            "BIGTIFF": "IF_SAFER",
+            "num_threads": "ALL_CPUS",
+        }
 
     def _check_readable(self, written: Path) -> None:
         """Read the last pixel of every overview and of the raster itself back.

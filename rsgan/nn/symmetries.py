@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from rsgan.nn.generators import Generator, Guide, SensorState
+from rsgan.nn.generators import DespeckleGenerator, Generator, Guide, SensorState, SpeckleState
 
 TURNS = (
     (False, ()),
@@ -55,6 +56,39 @@ def averaged_passes(
     mean = total / passes
     variance = (squares / passes - mean.square()).clamp_min(0) * passes / max(passes - 1, 1)
     return first + mean, variance.sqrt()
+
+
+def despeckled_passes(
+    generator: DespeckleGenerator, observed: Tensor, speckle: SpeckleState, valid: Tensor, *, passes: int
+) -> Tensor:
+    """Mean intensity over turned and mirrored passes, turned back; of expected intensities it is one, too.
+
+    The chips are made whole multiples of the network's stride first, so that a mirrored one has its blocks where the
+    upright one has them, and any tiling gives the same.
+
+    Args:
+        generator: the network.
+        observed: (N, 1, H, W) log-intensity relative to the scene's median.
+        speckle: of the batch.
+        valid: (N, 1, H, W) 1 where usable, else 0.
+        passes: 1, 2, 4 or 8; each costs as much as the first.
+
+    Returns:
+        (N, 1, H, W) in the units of `observed`.
+
+    Source: geometric self-ensemble, Timofte et al. 2016, arXiv:1511.02228, section 3.4.
+    """
+    height, width = observed.shape[2:]
+    stride = generator.config.stride
+    missing = 0, -width % stride, 0, -height % stride
+    observed, valid = functional.pad(observed, missing), functional.pad(valid, missing)
+    total = torch.zeros_like(observed)
+    for transpose, axes in TURNS[:passes]:
+        law = speckle.transposed() if transpose else speckle
+        enhanced: Tensor = generator(_turn(observed, transpose, axes), law, _turn(valid, transpose, axes))
+        enhanced = enhanced.flip(axes)
+        total += (enhanced.transpose(2, 3) if transpose else enhanced).exp()
+    return (total / passes).log()[:, :, :height, :width]
 
 
 def _pass(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,8 @@ def psf_taps(correlation: float) -> tuple[float, ...]:
 
     def taps(sigma: float) -> NDArray[np.float64]:
         values: NDArray[np.float64] = np.exp(-(offsets**2) / (2 * sigma**2))
-        return values / np.sqrt((values**2).sum())
+        normalised: NDArray[np.float64] = values / np.sqrt((values**2).sum())
+        return normalised
 
     def excess(sigma: float) -> float:
         values = taps(sigma)
@@ -119,7 +121,7 @@ def draw_speckle(
         (H, W) float32, above 0.
     """
     if max(correlation) <= 0:
-        return np.maximum(rng.standard_gamma(looks, shape) / looks, 1e-12).astype(np.float32)
+        return np.asarray(np.maximum(rng.standard_gamma(looks, shape) / looks, 1e-12), np.float32)
     taps = [np.array(psf_taps(round(float(value), 3)), dtype=np.float32) for value in correlation]
     height, width = (n + 2 * PSF_REACH for n in shape)
     weights = look_weights(looks)
@@ -130,7 +132,7 @@ def draw_speckle(
     inner = slice(PSF_REACH, -PSF_REACH)
     power = np.square(field[:, inner, inner]).reshape(2, len(weights), *shape).sum(0) / 2
     speckle: NDArray[np.float32] = np.tensordot(weights, power, 1).astype(np.float32)
-    return np.maximum(speckle, np.float32(1e-12))
+    return np.asarray(np.maximum(speckle, np.float32(1e-12)), np.float32)
 
 
 def add_point(clutter: Floats, power: Floats, phase: Floats) -> NDArray[np.float32]:
@@ -234,7 +236,7 @@ def _local_statistics(values: Floats, valid: Valid, side: int) -> tuple[NDArray[
     if not height or not width:
         return np.empty(0), np.empty((3, 0))
 
-    def blocks(array: NDArray[np.float64] | Valid) -> NDArray[np.float64]:
+    def blocks(array: NDArray[Any]) -> NDArray[Any]:
         cut = array[: height * side, : width * side].reshape(height, side, width, side)
         return cut.transpose(0, 2, 1, 3).reshape(-1, side, side)
 

@@ -15,7 +15,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from rsgan.card import ModelCard, ProbeCoefficients
 from rsgan.errors import ConfigError, RsganError
@@ -231,7 +231,7 @@ class Journal:
 def batches(task: Task, training: Training, start: int) -> Iterator[Batch]:
     """Batches from sample `start` on, in order."""
     loader = DataLoader(
-        torch.utils.data.Subset(task.dataset, range(start, len(task.dataset))), batch_size=training.batch_size,
+        torch.utils.data.Subset(cast(Dataset[Any], task.dataset), range(start, len(task.dataset))), batch_size=training.batch_size,
         collate_fn=task.collate, num_workers=training.workers, drop_last=True, persistent_workers=False,
     )  # fmt: skip
     yield from loader

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from rsgan.card import ModelCard, ProbeCoefficients
 from rsgan.nn.discriminators import Discriminator, PatchDiscriminator, SpeckleDiscriminator
@@ -17,6 +16,7 @@ from rsgan.training.config import TrainConfig
 from rsgan.training.despeckle import batch as speckled
 from rsgan.training.despeckle.config import DespeckleConfig
 from rsgan.training.despeckle.loading import load_despeckle
+from rsgan.training.despeckle.synthetic import SyntheticDataset
 from rsgan.training.despeckle.validation import DespeckleValidation
 from rsgan.training.games.despeckle import DespeckleGame
 from rsgan.training.games.paired import PairedGame
@@ -40,6 +40,14 @@ class Batch(Protocol):
     def to(self, device: torch.device) -> Any: ...  # noqa: D102, ANN401 - the same kind of batch
 
 
+class Samples(Protocol):
+    """A dataset of as many samples as the whole run has; sample i depends on (seed, i) only."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Any: ...  # noqa: ANN401 - what `Task.collate` joins
+
+
 class Game(Protocol):
     """Losses of one step, see `training.games`."""
 
@@ -59,9 +67,14 @@ class HeldOut(Protocol):
 class Task(Protocol):
     """One kind of run."""
 
-    dataset: Dataset[Any]
-    validation: HeldOut
-    collate: Callable[[list[Any]], Batch]
+    @property
+    def dataset(self) -> Samples: ...  # noqa: D102
+
+    @property
+    def validation(self) -> HeldOut: ...  # noqa: D102
+
+    @property
+    def collate(self) -> Callable[[list[Any]], Batch]: ...  # noqa: D102
 
     def load(self, device: torch.device) -> None:
         """Read the tiles: `dataset` and `validation` are there afterwards."""
@@ -136,7 +149,7 @@ class Superres:
 class Despeckle:
     """Despeckling of one channel at a time."""
 
-    dataset: Dataset[speckled.SpecklePairs]
+    dataset: SyntheticDataset
     validation: DespeckleValidation
     collate = staticmethod(speckled.collate)
 

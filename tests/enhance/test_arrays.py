@@ -12,7 +12,7 @@ import rioxarray
 import xarray as xr
 from affine import Affine
 
-from rsgan.enhance.arrays import is_array, superres_array
+from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.superres import superres
 from rsgan.errors import BandError, GridError, InputError, RsganError, RsganWarning
 
@@ -53,7 +53,7 @@ def file_way(tmp_path: Path) -> np.ndarray:
 
 
 def test_integers_give_the_numbers_that_the_file_gives(array: xr.DataArray, temporary: Path, tmp_path: Path) -> None:
-    sharper = superres_array(array, **QUICK)
+    sharper = enhance_array(superres, array, **QUICK)
     np.testing.assert_array_equal(sharper.values, file_way(tmp_path))
     assert (sharper.dtype, sharper.name, sharper.dims) == (np.uint16, "reflectance", ("band", "y", "x"))
     assert {key: sharper.attrs[key] for key in array.attrs} == array.attrs
@@ -70,7 +70,7 @@ def test_decoded_reflectance_gives_reflectance_to_the_stored_unit(array: xr.Data
     decoded = array.astype(np.float32) * np.float32(0.0001)
     decoded.attrs = {key: array.attrs[key] for key in ("TITLE", "long_name")}
     decoded.encoding = {"dtype": "uint16", "scale_factor": 0.0001, "_FillValue": 0}
-    sharper = superres_array(decoded, **QUICK)
+    sharper = enhance_array(superres, decoded, **QUICK)
     np.testing.assert_allclose(sharper.values, file_way(tmp_path) * 0.0001, atol=1e-7)
     assert sharper.dtype == np.float32
     assert {key: sharper.encoding[key] for key in decoded.encoding} == decoded.encoding
@@ -80,14 +80,14 @@ def test_dataset_gives_a_dataset_of_the_same_variables(array: xr.DataArray, tmp_
     dataset = array.assign_coords(band=["B02", "B03", "B04", "B08"]).to_dataset("band", promote_attrs=True)
     for variable in dataset.data_vars.values():
         variable.attrs = {"scale_factor": 0.0001, "_FillValue": 0}
-    sharper = superres_array(dataset, **QUICK)
+    sharper = enhance_array(superres, dataset, **QUICK)
     assert list(sharper.data_vars) == ["B02", "B03", "B04", "B08"]
     np.testing.assert_array_equal(sharper["B08"].values, file_way(tmp_path)[3])
     assert sharper.odc.geobox.shape == (112, 128)
 
 
 def test_chunked_arrays_are_read_when_they_are_computed(array: xr.DataArray, temporary: Path, tmp_path: Path) -> None:
-    sharper = superres_array(array.chunk(y=28, x=50), **QUICK)
+    sharper = enhance_array(superres, array.chunk(y=28, x=50), **QUICK)
     assert sharper.chunks == ((4,), (28,) * 4, (50, 50, 28))
     assert [path.name for path in temporary.glob("*/*.tif") if path.name == "enhanced.tif"]
     np.testing.assert_array_equal(sharper.values, file_way(tmp_path))
@@ -97,7 +97,7 @@ def test_chunked_arrays_are_read_when_they_are_computed(array: xr.DataArray, tem
 
 
 def test_a_part_and_a_file_can_be_asked_for(array: xr.DataArray, temporary: Path, tmp_path: Path) -> None:
-    part = superres_array(array, tmp_path / "kept.tif", crop=(8, 4, 40, 32), **QUICK)
+    part = enhance_array(superres, array, tmp_path / "kept.tif", crop=(8, 4, 40, 32), **QUICK)
     assert (part.sizes["x"], part.sizes["y"]) == (80, 64)
     assert part.rio.bounds() == array.isel(x=slice(8, 48), y=slice(4, 36)).rio.bounds(recalc=True)
     with rasterio.open(tmp_path / "kept.tif") as dataset:
@@ -108,7 +108,7 @@ def test_a_part_and_a_file_can_be_asked_for(array: xr.DataArray, temporary: Path
 def test_arrays_without_crs_work_with_a_warning_that_names_them(array: xr.DataArray, tmp_path: Path) -> None:
     bare = array.drop_vars("spatial_ref")
     with pytest.warns(RsganWarning, match="^DataArray 'reflectance' has no coordinate system; .*--gsd") as noted:
-        sharper = superres_array(bare, **QUICK)
+        sharper = enhance_array(superres, bare, **QUICK)
     assert [str(note.message).count("temporary") for note in noted] == [0]
     assert sharper.rio.crs is None
     assert sharper.x.values[:2].tolist() == [bare.x.values[0] - 2.5, bare.x.values[0] + 2.5]
@@ -125,7 +125,7 @@ def test_errors_name_the_array_and_leave_nothing(
     array: xr.DataArray, broken: object, error: type[RsganError], message: str, temporary: Path
 ) -> None:
     with pytest.raises(error, match=message):
-        superres_array(broken(array), **QUICK)
+        enhance_array(superres, broken(array), **QUICK)
     assert list(temporary.iterdir()) == []
 
 

@@ -13,8 +13,9 @@ import xarray as xr
 from affine import Affine
 
 from rsgan.errors import GridError, InputError, RsganError
-from rsgan.geo import Scene
+from rsgan.geo import RasterWriter, Scene
 from rsgan.geo.dataarray import from_raster, likest, to_raster
+from rsgan.radiometry import SAR_INPUT_DTYPES
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rioxarray, affine 3
 
@@ -423,3 +424,23 @@ def test_nodata_that_the_type_cannot_hold_is_left_out(dn: np.ndarray, tmp_path: 
     assert read(to_raster(labelled(dn, _FillValue=-9999), tmp_path / "a.tif"))[1]["nodata"] is None
     floats = labelled(dn.astype(np.float32), nodata=-9999.0)
     assert read(to_raster(floats, tmp_path / "b.tif"))[1]["nodata"] == -9999.0
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "int32", "uint32"])
+def test_types_of_radar_go_through_when_they_are_asked_for(tmp_path: Path, dtype: str) -> None:
+    values = (np.random.default_rng(4).integers(1, 300, (2, 20, 30)) * (1 + 2j)).astype(np.complex64)
+    array = labelled(values if dtype == "complex64" else values.real.astype(dtype), units="power")
+    with pytest.raises(InputError, match=f"holds {dtype}; expected one of"):
+        to_raster(array, tmp_path / "a.tif")
+    path = to_raster(array, tmp_path / "a.tif", dtypes=SAR_INPUT_DTYPES)
+    with Scene.open_sar([path]) as scene:
+        np.testing.assert_array_equal(scene.read_dn(scene.grid.window), array.values)
+        chip = scene.read(scene.grid.window)
+        assert scene.stated.units == ("power", "power")
+        back = scene.radiometry.to_dn(chip.values)
+        with RasterWriter(tmp_path / "b.tif", grid=scene.grid, count=2, dtype=scene.radiometry.dtype) as writer:
+            writer.write(back, scene.grid.window)
+    again = from_raster(tmp_path / "b.tif", array)
+    assert again.dtype == ("float32" if dtype == "complex64" else dtype)
+    power = values.real**2 + values.imag**2
+    np.testing.assert_array_equal(again.values, power if dtype == "complex64" else array.values)

@@ -17,6 +17,7 @@ from rio_cogeo.cogeo import cog_validate
 from rsgan.errors import GridError, OutputError
 from rsgan.geo import Grid, RasterWriter, check_output
 from rsgan.geo.writer import BLOCK_PX
+from rsgan.radiometry import Backscatter
 
 GRID = Grid(CRS.from_epsg(32633), Affine(10, 0, 500000, 0, -10, 5000000), (20, 30))
 WHOLE = Window(0, 0, 30, 20)
@@ -199,10 +200,14 @@ def file_size_limit(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("limit", [100, 5_000, 200_000, 1_000_000, 1_700_000, 1_850_000, 2_300_000])
 @pytest.mark.parametrize("cog", [True, False])
-def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, limit: int, cog: bool) -> None:
+@pytest.mark.parametrize("overviews", [None, Backscatter("amplitude", (1.0,), (0.0,), "uint16", "test")])
+def test_a_full_disk_is_named_and_leaves_nothing(
+    tmp_path: Path, limit: int, cog: bool, overviews: Backscatter | None
+) -> None:
     values = np.random.default_rng(3).integers(0, 2**16, (1, 1024, 900)).astype(np.uint16)
+    place = Grid(GRID.crs, GRID.transform, (1024, 900))
     with pytest.raises(OutputError, match="disk seems to be full"), file_size_limit(limit):
-        write(tmp_path / "out.tif", values, Grid(GRID.crs, GRID.transform, (1024, 900)), cog=cog)
+        write(tmp_path / "out.tif", values, place, cog=cog, overviews=overviews)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -51,6 +51,11 @@ def expand(source: str | Path) -> Product | None:
     found = metadata_in(path, landsat.is_metadata)
     if found:
         return landsat.read_landsat(*_only(_one_form_each(found), path))
+    if _SAFE_FOLDER.fullmatch(path.name) and path.name.upper().startswith("S1"):
+        raise InputError(
+            f"{path} is a Sentinel-1 product, of which the rasters are read one by one. Give those of its folder "
+            f"measurement, for example {path}/measurement/*-vv-*.tiff."
+        )
     if _SAFE_FOLDER.fullmatch(path.name):
         raise InputError(
             f"{path} has no MTD_MSIL1C.xml and no MTD_MSIL2A.xml; expected a Sentinel-2 product of Level-1C or "

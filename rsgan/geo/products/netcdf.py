@@ -37,7 +37,9 @@ _UNREADABLE: Final = (OSError, ValueError, KeyError, RuntimeError, TypeError, At
 
 
 @contextmanager
-def netcdf_bands(path: str | Path, wanted_names: Sequence[str] | None, date: str | None) -> Iterator[tuple[Path, ...]]:
+def netcdf_bands(
+    path: str | Path, wanted_names: Sequence[str] | None, date: str | None, dtypes: Sequence[str] = DTYPES
+) -> Iterator[tuple[Path, ...]]:
     """Write variables of a NetCDF file or Zarr group as temporary GeoTIFFs.
 
     Args:
@@ -45,6 +47,7 @@ def netcdf_bands(path: str | Path, wanted_names: Sequence[str] | None, date: str
         wanted_names: Names of variables that alone are taken; None takes all that are rasters.
         date: Date of a file that has several (``--date``): ``2018-05-07``, or a time of that day too where it has
             several acquisitions.
+        dtypes: Types of the variables that are taken for rasters.
 
     Yields:
         GeoTIFFs, one for each grid and type of stored numbers, those of the most bands first; they live as long as
@@ -59,8 +62,8 @@ def netcdf_bands(path: str | Path, wanted_names: Sequence[str] | None, date: str
     try:
         with _opened(Path(path)) as dataset:
             written = tuple(
-                to_raster(group, folder / f"{Path(path).stem}_{number}.tif", name=str(path))
-                for number, group in enumerate(_groups(dataset, wanted_names, date, str(path)), start=1)
+                to_raster(group, folder / f"{Path(path).stem}_{number}.tif", name=str(path), dtypes=dtypes)
+                for number, group in enumerate(_groups(dataset, wanted_names, date, str(path), dtypes), start=1)
             )
         yield written
     finally:
@@ -86,9 +89,11 @@ def _opened(path: Path) -> Iterator[xr.Dataset]:
         yield dataset
 
 
-def _groups(dataset: xr.Dataset, wanted: Sequence[str] | None, date: str | None, path: str) -> list[xr.Dataset]:
+def _groups(
+    dataset: xr.Dataset, wanted: Sequence[str] | None, date: str | None, path: str, dtypes: Sequence[str]
+) -> list[xr.Dataset]:
     """Variables that share a grid and a stored type, those of the most named bands first."""
-    rasters = _rasters(dataset, wanted, path)
+    rasters = _rasters(dataset, wanted, path, dtypes)
     groups: dict[tuple[Any, ...], list[xr.DataArray]] = {}
     for raster in _on_date(rasters, date, path):
         others = [dim for dim in raster.dims if dim not in spatial_dims(raster, path) and raster.sizes[dim] > 1]
@@ -101,21 +106,21 @@ def _groups(dataset: xr.Dataset, wanted: Sequence[str] | None, date: str | None,
     return [_placed(xr.Dataset({raster.name: raster for raster in group}), dataset, path) for group in ordered]
 
 
-def _rasters(dataset: xr.Dataset, wanted: Sequence[str] | None, path: str) -> list[xr.DataArray]:
+def _rasters(dataset: xr.Dataset, wanted: Sequence[str] | None, path: str, dtypes: Sequence[str]) -> list[xr.DataArray]:
     """Variables with rows and columns.
 
     Raises:
         InputError: If there is none.
         BandError: If a wanted one is not among them.
     """
-    found = {str(name): dataset[name] for name in dataset.data_vars if _is_raster(dataset[name])}
+    found = {str(name): dataset[name] for name in dataset.data_vars if _is_raster(dataset[name], dtypes)}
     if not found:
         variables = ", ".join(
             f"{name} {dataset[name].dtype} ({', '.join(map(str, dataset[name].dims))})" for name in dataset.data_vars
         )
         raise InputError(
             f"{path} has no raster: its variables are {variables or 'none'}; expected some with rows and columns "
-            f"(y, x) of the types {' '.join(DTYPES)}. {_way_in(Path(path))}"
+            f"(y, x) of the types {' '.join(dtypes)}. {_way_in(Path(path))}"
         )
     missing = [name for name in wanted or () if name not in found]
     if missing:
@@ -123,12 +128,12 @@ def _rasters(dataset: xr.Dataset, wanted: Sequence[str] | None, path: str) -> li
     return [found[name] for name in wanted or found]
 
 
-def _is_raster(variable: xr.DataArray) -> bool:
+def _is_raster(variable: xr.DataArray, dtypes: Sequence[str]) -> bool:
     try:
         dims = spatial_dims(variable, str(variable.name))
     except GridError:
         return False
-    return variable.dtype.name in DTYPES and all(variable.sizes[dim] > 1 for dim in dims)
+    return variable.dtype.name in dtypes and all(variable.sizes[dim] > 1 for dim in dims)
 
 
 def _way_in(path: Path) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from rsgan.errors import InputError
 from rsgan.geo.files import open_raster
+from rsgan.radiometry import DTYPES
 
 _SUFFIXES: Final = frozenset((".nc", ".nc4", ".cdf", ".netcdf", ".zarr"))
 _ZARR_FILES: Final = ("zarr.json", ".zgroup", ".zmetadata")
@@ -39,12 +40,13 @@ def refuse_idle_date(paths: Sequence[str], date: str | None) -> None:
 
 
 @contextmanager
-def open_rasters(path: str, date: str | None) -> Iterator[list[tuple[str, Any]]]:
+def open_rasters(path: str, date: str | None, dtypes: Sequence[str] = DTYPES) -> Iterator[list[tuple[str, Any]]]:
     """Open one source for reading.
 
     Args:
         path: What GDAL opens, a NetCDF file or a Zarr group.
         date: Which of several dates (``--date``).
+        dtypes: Types of the variables that are taken for rasters.
 
     Yields:
         (name for messages, open `rasterio.DatasetReader`), more than one where variables differ in grid or type.
@@ -59,7 +61,7 @@ def open_rasters(path: str, date: str | None) -> Iterator[list[tuple[str, Any]]]
             return
         from rsgan.geo.products.netcdf import netcdf_bands  # xarray takes half a second that other files need not pay
 
-        written = opening.enter_context(netcdf_bands(path, None, date))
+        written = opening.enter_context(netcdf_bands(path, None, date, dtypes))
         datasets = [opening.enter_context(open_raster(str(raster))) for raster in written]
         first, *others = datasets
         yield [(path, first), *((f"{path}:{','.join(map(str, other.descriptions))}", other) for other in others)]

@@ -117,7 +117,8 @@ class ConditionedBlock(nn.Module):
         """(N, width, H, W) features, (N, CONDITIONS) conditions -> features of the same shape."""
         gain, shift = self.modulation(conditions)[..., None, None].chunk(2, 1)
         inner = functional.relu(self.first(features) * (1 + gain) + shift)
-        return features + self.second(inner)
+        changed: Tensor = features + self.second(inner)
+        return changed
 
 
 class DespeckleGenerator(nn.Module):

@@ -61,6 +61,7 @@ def _patches(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
     angle, stretch = rng.uniform(0, np.pi), np.exp(rng.uniform(0, 1.5))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag([1.0, stretch])
     seeds = rng.uniform(0, 1, (count, 2)) * shape
-    place = np.stack(np.mgrid[: shape[0], : shape[1]], -1).reshape(-1, 2)
+    place = np.mgrid[: shape[0], : shape[1]].reshape(2, -1).T
     nearest = cKDTree(seeds @ turn).query(place @ turn)[1].reshape(shape)
-    return (spread * rng.standard_normal(count)[nearest]).astype(np.float32)
+    levels: Floats = (spread * rng.standard_normal(count)[nearest]).astype(np.float32)
+    return levels

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch.utils.data import Dataset
 
-from rsgan.training.despeckle.batch import SpecklePairs
 from rsgan.training.despeckle.config import DespeckleConfig
 from rsgan.training.despeckle.scenes import clean_scenes
 from rsgan.training.despeckle.synthetic import SyntheticDataset
@@ -15,7 +13,7 @@ from rsgan.training.tiles import check_split, read_split
 
 def load_despeckle(
     config: DespeckleConfig, device: torch.device
-) -> tuple[Dataset[SpecklePairs], DespeckleValidation]:
+) -> tuple[SyntheticDataset, DespeckleValidation]:
     """Dataset and validation of a run.
 
     Raises:

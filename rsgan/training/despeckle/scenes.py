@@ -32,7 +32,7 @@ def photograph(name: str) -> Floats:
         raise ConfigError(f"data.photographs: '{name}' is {why}; leave it out.")
     picture = np.asarray(found())
     grey = picture if picture.ndim == 2 else 255 * color.rgb2gray(picture[..., :3])
-    return np.maximum(grey, 1).astype(np.float32)
+    return np.asarray(np.maximum(grey, 1), np.float32)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class CleanScenes:
             if valid is None or valid[window].all():
                 chip = values[:, window[0], window[1]]
                 chip = chip.reshape(1, self.size, coarsen, self.size, coarsen).mean((2, 4))
-                return turn(chip, int(rng.integers(8)))[0]
+                return np.asarray(turn(chip, int(rng.integers(8)))[0])
         return None
 
 
@@ -99,7 +99,7 @@ def as_backscatter(rng: np.random.Generator, chip: Floats) -> Floats:
         bright = bright.max() - bright
     bright = np.maximum(bright, 0) + np.exp(rng.uniform(np.log(4e-3), np.log(0.15)))
     power = bright ** (2.0 if rng.random() < 0.4 else rng.uniform(0.8, 3.0))
-    return (power / power.mean()).astype(np.float32)
+    return np.asarray(power / power.mean(), np.float32)
 
 
 def clean_scenes(tiles: list[Tile], config: SyntheticData, size: int) -> CleanScenes:

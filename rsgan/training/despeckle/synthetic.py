@@ -69,8 +69,9 @@ def draw_holes(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.b
     if kind < 0.7:
         high, wide = (int(rng.integers(2, n // 2)) for n in shape)
         top, left = int(rng.integers(shape[0] - high)), int(rng.integers(shape[1] - wide))
-        return ~((rows >= top) & (rows < top + high) & (columns >= left) & (columns < left + wide))
-    return np.asarray(rng.random(shape) > rng.uniform(0, 0.1))
+        return np.asarray(~((rows >= top) & (rows < top + high) & (columns >= left) & (columns < left + wide)))
+    scattered: NDArray[np.bool_] = rng.random(shape) > rng.uniform(0, 0.1)
+    return scattered
 
 
 def as_pairs(

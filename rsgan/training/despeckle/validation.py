@@ -98,7 +98,7 @@ def _pairs(
     rng: np.random.Generator, amplitude: NDArray[np.float32], looks: float, correlation: tuple[float, float]
 ) -> SpecklePairs:
     reference = np.square(amplitude)
-    first, second = (draw_speckle(rng, amplitude.shape, looks, correlation) for _ in range(2))  # type: ignore[arg-type]
+    first, second = (draw_speckle(rng, amplitude.shape, looks, correlation) for _ in range(2))
     valid = np.ones(amplitude.shape, bool)
     return as_pairs(reference, reference * first, valid, second, looks, np.array(correlation))
 

@@ -1,0 +1,536 @@
+"""Despeckling: a SAR raster in, the same raster without speckle out, its radiometry kept."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsgan.enhance.arrays import enhance_array, is_array
+from rsgan.enhance.options import Running, chosen_part
+from rsgan.enhance.outputs import TAGS_OF_THE_INPUT
+from rsgan.enhance.paths import as_paths, refuse_twice
+from rsgan.enhance.speckle import (
+    Network,
+    Remove,
+    SpeckleEnhancer,
+    SpeckleStatistics,
+    classical,
+    multitemporal,
+    speckle_statistics,
+)
+from rsgan.enhance.walk import Floats, Progress, Restore, Step, keep_stored, walk
+from rsgan.errors import ConfigError, ModelError, OutputError, RsganError, RsganWarning
+from rsgan.filters.speckle import reach
+from rsgan.geo import RasterWriter, Scene, Window, WindowPlan, plan
+from rsgan.metrics.speckle import SpeckleFigures, SpeckleTally
+from rsgan.model import Model, choose_device, find_model, open_model
+from rsgan.nn.generators import DespeckleGenerator
+from rsgan.radiometry import Backscatter, Quantity
+
+Way = Literal["network", "lee", "refined-lee", "lee-sigma", "gamma-map", "frost", "boxcar", "quegan-yu"]
+"""`network` runs a model; the others are learning-free filters, `quegan-yu` one for several dates."""
+MODEL = "sar-despeckle"
+"""Model of the package that despeckles."""
+FEWEST_LOOKS, MOST_LOOKS = 0.25, 1000.0
+
+
+@dataclass(frozen=True)
+class SarReading:
+    """How SAR files are read: what they do not say, or say wrongly.
+
+    Attributes:
+        bands: names or 1-based numbers of the bands to take; None takes all.
+        quantity: what the stored numbers are; None finds out.
+        stored_scale: stored number that means 1 dB or 1 unit, where the files do not say.
+        nodata: stored number that says "no data", where the files do not declare it.
+        date: which date of a NetCDF file or Zarr group that has several.
+        gsd_m: metres per pixel where the files do not say.
+    """
+
+    bands: tuple[str, ...] | None = None
+    quantity: Quantity | None = None
+    stored_scale: float | None = None
+    nodata: float | None = None
+    date: str | None = None
+    gsd_m: float | None = None
+
+
+@dataclass(frozen=True)
+class DespeckleOptions(Running):
+    """How to despeckle, apart from what and with which method.
+
+    Attributes:
+        looks: equivalent number of looks; None measures it.
+        correlation: lag-1 intensity correlation, from row to row and from column to column; None measures it.
+        filter_size: side of a filter's window, pixels.
+        output_quantity: what the output's numbers are; None keeps the input's.
+        ratio: GeoTIFF for the ratio image, float32; None writes none.
+    """
+
+    window: int = 1024
+    symmetries: Literal[1, 2, 4, 8] = 2
+    looks: float | None = None
+    correlation: tuple[float, float] | None = None
+    filter_size: int = 7
+    output_quantity: Quantity | None = None
+    ratio: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant, whatever the scene.
+
+        Raises:
+            RsganError: naming the flag.
+        """
+        super().__post_init__()
+        if self.looks is not None and not FEWEST_LOOKS <= self.looks <= MOST_LOOKS:
+            raise RsganError(
+                f"--looks {self.looks:g}: expected {FEWEST_LOOKS:g} .. {MOST_LOOKS:g} (1 for single-look data, about "
+                "4.4 for Sentinel-1 GRD), or auto."
+            )
+        if self.correlation is not None and not all(0 <= rho <= 0.95 for rho in self.correlation):
+            raise RsganError(f"--correlation {self.correlation}: expected two numbers, 0 (white) .. 0.95.")
+
+
+@dataclass(frozen=True)
+class SpeckleMethod:
+    """What is done to a scene.
+
+    Attributes:
+        name: of the model or filter.
+        reach: pixels that an output pixel can depend on, to each side.
+        stride: pixels of which windows begin at a multiple.
+        model: open model; None for a filter.
+    """
+
+    name: str
+    reach: int
+    stride: int
+    model: Model | None = None
+
+
+@dataclass(frozen=True)
+class Despeckled:
+    """What was done.
+
+    Attributes:
+        path: the raster that was written.
+        statistics: what was decided about the scene.
+        figures: of each band.
+        ratio: the raster of the ratio image; None without.
+        seconds: wall time.
+    """
+
+    path: Path
+    statistics: SpeckleStatistics
+    figures: tuple[SpeckleFigures, ...]
+    ratio: Path | None
+    seconds: float
+
+    def lines(self, bands: Sequence[str]) -> list[str]:
+        """The result in words."""
+        statistics = self.statistics
+        rows = [
+            f"{name}: {looks:.2f} looks, neighbours' correlation {rho[0]:.2f} x {rho[1]:.2f} ({statistics.source}); "
+            f"equivalent looks {figures.enl_observed:.3g} -> {figures.enl_enhanced:.3g}, mean of the ratio "
+            f"{figures.mean_ratio:.3f}"
+            for name, looks, rho, figures in zip(
+                bands, statistics.looks, statistics.correlation, self.figures, strict=True
+            )
+        ]
+        ratio = [] if self.ratio is None else [f"wrote {self.ratio}, observed / despeckled"]
+        return [*rows, *ratio, f"wrote {self.path} in {self.seconds:.1f} s"]
+
+
+@dataclass(frozen=True)
+class DespeckleJob:
+    """One scene, one method, one output, ready to run; use it in a ``with`` statement, which closes the files.
+
+    Attributes:
+        scene: open SAR scene.
+        method: what is done.
+        path: raster to write.
+        options: how.
+        part: what is despeckled, in the scene's pixels.
+        windows: what is read and kept, origins in the scene.
+        stored: what the output's numbers mean.
+    """
+
+    scene: Scene
+    method: SpeckleMethod
+    path: Path
+    options: DespeckleOptions
+    part: Window
+    windows: tuple[WindowPlan, ...]
+    stored: Backscatter
+
+    def __enter__(self) -> DespeckleJob:
+        """Give the job itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the files."""
+        self.scene.close()
+
+    @property
+    def sharpness(self) -> float:
+        """0 (faithful) .. 1 (adversarial): the one asked for, else the model's default."""
+        asked, model = self.options.sharpness, self.method.model
+        return asked if asked is not None else 0.0 if model is None else model.card.sharpness
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user must be told before the work."""
+        return self.scene.notes
+
+    def lines(self, *, verbose: bool = False) -> list[str]:
+        """The plan in words; more of them on request."""
+        scene, method, options = self.scene, self.method, self.options
+        dial = "" if method.model is None else f", sharpness {self.sharpness:g}"
+        lines = [
+            f"{'method' if method.model is None else 'model'}: {method.name}{dial}",
+            f"quantity: {self.radiometry.source}",
+            f"bands: {' '.join(scene.bands)} of {scene.name}",
+            f"output: {self.path}, {self.part.width} x {self.part.height} x {len(scene.bands)} {self.stored.dtype} "
+            f"{self.stored.quantity}",
+        ]
+        if verbose:
+            lines += [
+                f"windows: {len(self.windows)} of {options.window} pixels, halo {method.reach}",
+                f"device: {choose_device(options.device)}, {options.precision}, {options.symmetries} passes",
+            ]
+        return lines
+
+    @property
+    def radiometry(self) -> Backscatter:
+        """What the scene's numbers mean."""
+        found = self.scene.radiometry
+        if not isinstance(found, Backscatter):
+            raise RsganError(f"{self.scene.name} was not opened as SAR.")
+        return found
+
+    def estimate_lines(self) -> list[str]:
+        """Memory, size and time of the run; the time is measured on a small window."""
+        options, bands = self.options, len(self.scene.bands)
+        side = min(options.window, max(self.part.height, self.part.width)) + 2 * self.method.reach
+        pixels = sum(w.read.width * w.read.height for w in self.windows) * bands
+        size = self.part.width * self.part.height * bands * np.dtype(self.stored.dtype).itemsize
+        return [
+            f"memory: about {(side**2 * (bands * 24 + 400)) / 2**30 + 0.5:.1f} GiB",
+            f"file: at most {size / 2**20:.0f} MiB before compression",
+            f"time: about {pixels * self._seconds_per_pixel():.0f} s on {choose_device(options.device)}",
+        ]
+
+    def _seconds_per_pixel(self, side: int = 256) -> float:
+        looks = np.ones(1)
+        statistics = SpeckleStatistics(looks, np.zeros((1, 2)), np.zeros(1), (), "")
+        remove = self._remove(statistics, groups=((0,),))
+        chip, valid = np.ones((1, side, side), np.float32), np.ones((1, side, side), bool)
+        remove(chip, valid)
+        started = time.perf_counter()
+        remove(chip, valid)
+        return (time.perf_counter() - started) / side**2
+
+    def check(self, preview: Path | None = None) -> None:
+        """Refuse, before anything is computed, outputs that could not or should not be written.
+
+        Raises:
+            OutputError: naming the file and the flag.
+        """
+        self.writer()
+        self.ratio_writer()
+        targets = {"--out": self.path, "--ratio": self.options.ratio, "--preview": preview}
+        for flag, target in targets.items():
+            for source in self.scene.paths:
+                if target is not None and target.exists() and Path(source).exists() and target.samefile(source):
+                    raise OutputError(f"{flag} {target} is the input itself, which stays as it is. Give another name.")
+        if self.options.ratio is not None and self.options.ratio.resolve() == self.path.resolve():
+            raise OutputError(f"--ratio {self.options.ratio} is the output itself. Give another name.")
+
+    def writer(self) -> RasterWriter:
+        """Writer of the despeckled raster; creates nothing before ``with``.
+
+        Raises:
+            OutputError: it could not or should not be written.
+        """
+        scene, same = self.scene, self.stored is self.radiometry
+        return RasterWriter(
+            self.path,
+            grid=self._grid,
+            count=len(scene.bands),
+            dtype=self.stored.dtype,
+            nodata=scene.output_nodata if same else float("nan"),
+            descriptions=[said or name for said, name in zip(scene.descriptions, scene.bands, strict=True)],
+            colorinterp=scene.colorinterp,
+            scales=scene.stated.scales if same else None,
+            offsets=scene.stated.offsets if same else None,
+            units=scene.stated.units if same else None,
+            tags={key: value for key, value in scene.tags.items() if not key.upper().startswith(TAGS_OF_THE_INPUT)},
+            overwrite=self.options.overwrite,
+            cog=self.options.cog,
+            overviews=self.stored,
+        )
+
+    def ratio_writer(self) -> RasterWriter | None:
+        """Writer of the ratio image; None where it is not asked for."""
+        if self.options.ratio is None:
+            return None
+        return RasterWriter(
+            self.options.ratio,
+            grid=self._grid,
+            count=len(self.scene.bands),
+            dtype="float32",
+            nodata=float("nan"),
+            descriptions=[f"{name} observed / despeckled" for name in self.scene.bands],
+            tags={"RSGAN_MODEL": self.method.name, "RSGAN_QUANTITY": "ratio of intensities; ideal: mean 1, no structure"},
+            overwrite=self.options.overwrite,
+            cog=self.options.cog,
+        )
+
+    @property
+    def _grid(self) -> Any:  # noqa: ANN401 - geo.Grid
+        grid = self.scene.grid.crop(self.part)
+        return grid if self.scene.grid.has_transform else replace(grid, transform=self.scene.grid.transform)
+
+    def _remove(self, statistics: SpeckleStatistics, groups: tuple[tuple[int, ...], ...]) -> Remove:
+        model, options = self.method.model, self.options
+        if model is not None:
+            generator = model.generator(options.sharpness)
+            if not isinstance(generator, DespeckleGenerator):
+                raise ModelError(f"{model.card.name} is for {model.card.task}, not for despeckling.")
+            device = choose_device(options.device)
+            return Network(generator, statistics, device, options.precision, options.symmetries)
+        if self.method.name == "quegan-yu":
+            return multitemporal(groups, statistics, options.filter_size)
+        return classical(self.method.name, statistics, options.filter_size)
+
+    def run(self, progress: Progress | None = None) -> Despeckled:
+        """Do it.
+
+        Raises:
+            RsganError: the scene cannot be read, or the output not written; no output is left then.
+        """
+        started = time.perf_counter()
+        options, card = self.options, None if self.method.model is None else self.method.model.card
+        statistics = speckle_statistics(
+            self.scene,
+            looks=options.looks,
+            correlation=options.correlation,
+            limits=None if card is None else card.looks,
+        )
+        remove = self._remove(statistics, same_polarisation(self.scene.bands))
+        enhancer = SpeckleEnhancer(remove, self.method.reach, keep_ratio=options.ratio is not None)
+        tallies = tuple(SpeckleTally() for _ in self.scene.bands)
+        with self.writer() as writer, self.ratio_writer() or nullcontext() as ratio:
+            walk(
+                self.scene,
+                enhancer,
+                writer,
+                windows=self.windows,
+                background=None,
+                second=ratio,
+                store=_tallied(keep_stored(self.stored), tallies),
+                batch=options.batch,
+                progress=progress,
+            )
+            figures = tuple(
+                tally.figures(float(looks), (float(rho[0]), float(rho[1])))
+                for tally, looks, rho in zip(tallies, statistics.looks, statistics.correlation, strict=True)
+            )
+            writer.update_tags(**self._tags(statistics, figures))
+            if ratio is not None:
+                writer.assemble()  # a disk that is full now leaves neither of the two
+        seconds = time.perf_counter() - started
+        return Despeckled(self.path, statistics, figures, options.ratio, seconds)
+
+    def _tags(self, statistics: SpeckleStatistics, figures: Sequence[SpeckleFigures]) -> dict[str, str]:
+        model = self.method.model
+        network = {
+            "RSGAN_MODEL_SHA256": model.sha256,
+            "RSGAN_SHARPNESS": f"{self.sharpness:g}",
+            "RSGAN_SYMMETRIES": str(self.options.symmetries),
+        } if model is not None else {"RSGAN_FILTER_SIZE": str(self.options.filter_size)}  # fmt: skip
+        return network | {
+            "RSGAN_TASK": "despeckle",
+            "RSGAN_MODEL": self.method.name,
+            "RSGAN_VERSION": version("rsgan"),
+            "RSGAN_QUANTITY": self.stored.quantity,
+            "RSGAN_LOOKS": _rounded(statistics.looks),
+            "RSGAN_CORRELATION": json.dumps([[round(float(x), 3) for x in rho] for rho in statistics.correlation]),
+            "RSGAN_ENL_BEFORE": _rounded([one.enl_observed for one in figures]),
+            "RSGAN_ENL_AFTER": _rounded([one.enl_enhanced for one in figures]),
+            "RSGAN_MEAN_OF_RATIO": _rounded([one.mean_ratio for one in figures]),
+            "RSGAN_STATISTICS": statistics.source,
+            "RSGAN_NOTE": f"what lies under the speckle is estimated by {self.method.name}; mean intensity is kept",
+        }
+
+
+def _rounded(values: Sequence[float] | NDArray[np.floating]) -> str:
+    """A JSON list of four significant digits each, null for what is not finite."""
+    return json.dumps([float(f"{value:.4g}") if np.isfinite(value) else None for value in values])
+
+
+def _tallied(store: Restore, tallies: Sequence[SpeckleTally]) -> Restore:
+    """The same as `store`, with observed and despeckled intensity added to each band's tally."""
+
+    def stored(enhanced: Floats, step: Step, valid: NDArray[np.bool_], scene: Scene, nodata: float | None) -> Any:  # noqa: ANN401
+        rows, columns = step.inner
+        observed, keep = step.values[:, rows, columns], step.window.keep
+        for tally, *planes in zip(tallies, observed, enhanced, valid, strict=True):
+            tally.add(*planes, row=keep.row_off, column=keep.col_off)
+        return store(enhanced, step, valid, scene, nodata)
+
+    return stored
+
+
+def same_polarisation(bands: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+    """Channels of bands that show the same at several dates: those of one name, else all of them."""
+    kinds = ["VV", "VH", "HH", "HV"]
+    named = [next((kind for kind in kinds if kind in name.upper()), "") for name in bands]
+    return tuple(
+        tuple(number for number, name in enumerate(named) if name == kind) for kind in dict.fromkeys(named)
+    )
+
+
+def default_output(first: Path) -> Path:
+    """`scene_despeckled.tif` beside the first input."""
+    return first.with_name(f"{first.stem}_despeckled.tif")
+
+
+def prepare(
+    sources: Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    method: Way = "network",
+    model: str | Path | None = None,
+    reading: SarReading | None = None,
+    options: DespeckleOptions | None = None,
+) -> DespeckleJob:
+    """Open the scene and the model, check that they fit and that the output can be written; computes nothing.
+
+    Args:
+        sources: one raster of several polarisations, or several rasters on one grid; for `quegan-yu`, of several dates.
+        out: raster to write; None puts `<stem>_despeckled.tif` beside the first source.
+        method: a network or one of the learning-free filters.
+        model: zoo name or path of a model; None takes the package's.
+        reading: how the files are read.
+        options: how to despeckle.
+
+    Raises:
+        RsganError: one of its children says which file or flag is wrong, and the way out.
+    """
+    options, reading = options or DespeckleOptions(), reading or SarReading()
+    if method not in get_args(Way):
+        raise ConfigError(f"--method {method}: no such method; give {' or '.join(get_args(Way))}.")
+    choose_device(options.device)
+    refuse_twice(sources)
+    way = _method(method, model, options)
+    with ExitStack() as opening:
+        scene = opening.enter_context(Scene.open_sar(sources, **vars(reading)))
+        groups = same_polarisation(scene.bands)
+        if method == "quegan-yu" and max(map(len, groups)) < 2:
+            raise ConfigError(
+                f"--method quegan-yu averages over dates, but {scene.name} has {' '.join(scene.bands)}: one of each. "
+                "Give the rasters of two dates or more, on one grid."
+            )
+        target = Path(out) if out is not None else default_output(Path(sources[0]))
+        part = chosen_part(scene, options)
+        windows = plan(scene.grid.shape, options.window, stride=way.stride, halo=way.reach, part=part)
+        job = DespeckleJob(scene, way, target, options, part, tuple(windows), _stored(scene, options))
+        job.check()
+        opening.pop_all()
+        return job
+
+
+def _method(method: Way, model: str | Path | None, options: DespeckleOptions) -> SpeckleMethod:
+    """The network asked for, or a filter.
+
+    Raises:
+        RsganError: the model is missing or of another task, or flags contradict each other.
+    """
+    if method != "network":
+        for flag, given in (("--model", model), ("--sharpness", options.sharpness)):
+            if given is not None:
+                raise ConfigError(f"{flag} {given}: --method {method} has no network. Leave {flag} out.")
+        return SpeckleMethod(method, reach(method, options.filter_size), 1)
+    opened = open_model(find_model(MODEL if model is None else model))
+    if opened.card.task != "despeckle":
+        raise ModelError(
+            f"--model {opened.card.name} is for {opened.card.task}, not for despeckling. Leave --model out, or see "
+            "rsgan models."
+        )
+    generator = opened.generator(options.sharpness)
+    if not isinstance(generator, DespeckleGenerator):
+        raise ModelError(f"--model {opened.card.name} has no generator that despeckles.")
+    return SpeckleMethod(opened.card.name, generator.receptive_field, generator.config.stride, opened)
+
+
+def _stored(scene: Scene, options: DespeckleOptions) -> Backscatter:
+    """What the output's numbers mean: what the input's do, unless another quantity is asked for or the input is complex."""
+    found = scene.radiometry
+    if not isinstance(found, Backscatter):
+        raise RsganError(f"{scene.name} was not opened as SAR.")
+    asked = options.output_quantity
+    if asked is not None and asked != found.quantity:
+        return found.as_quantity(asked)
+    return found
+
+
+READING = frozenset(field.name for field in fields(SarReading))
+
+
+def despeckle(
+    source: Any,  # noqa: ANN401 - paths, or arrays that are not imported for paths
+    out: str | Path | None = None,
+    *,
+    method: Way = "network",
+    model: str | Path | None = None,
+    progress: Progress | None = None,
+    **settings: Any,  # noqa: ANN401 - the fields of SarReading and DespeckleOptions, checked by them
+) -> Any:  # noqa: ANN401 - a path for paths, an array for an array
+    """Remove the speckle of a SAR raster; the Python twin of `rsgan despeckle`.
+
+    Args:
+        source: a raster of one polarisation or more, a list of rasters on one grid, or an xarray DataArray or Dataset.
+        out: GeoTIFF to write; None puts `<stem>_despeckled.tif` beside the source (and keeps none of an array).
+        method: "network" runs a model; the others are learning-free filters.
+        model: zoo name or path of a model; None takes the package's.
+        progress: called with (windows done, windows in all).
+        settings: fields of `SarReading` (bands, quantity, stored_scale, nodata, date, gsd_m) and of `DespeckleOptions`
+            (looks, correlation, filter_size, output_quantity, ratio, sharpness, window, batch, device, precision, bbox,
+            crop, symmetries, overwrite, cog).
+
+    Returns:
+        Path of the raster that was written; for an array, an array of the same kind.
+
+    Raises:
+        RsganError: one of its children says which file or setting is wrong, and the way out.
+    """
+    if is_array(source):
+        return enhance_array(despeckle, source, out, method=method, model=model, progress=progress, **settings)
+    if settings.get("ratio") is not None:
+        settings["ratio"] = Path(settings["ratio"])
+    job = prepare(
+        as_paths(source),
+        out,
+        method=method,
+        model=model,
+        reading=SarReading(**{key: value for key, value in settings.items() if key in READING}),
+        options=DespeckleOptions(**{key: value for key, value in settings.items() if key not in READING}),
+    )
+    with job:
+        for note in job.notes:
+            warnings.warn(note, RsganWarning, stacklevel=2)
+        return job.run(progress).path

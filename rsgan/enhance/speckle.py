@@ -1,0 +1,189 @@
+"""Speckle of one scene: what is decided about it once, and what removes it window by window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rsgan.enhance.scene_enhancer import Precision, Symmetries, enough_memory
+from rsgan.enhance.statistics import representative
+from rsgan.enhance.walk import Floats
+from rsgan.filters.speckle import FILTERS, quegan_yu
+from rsgan.geo import Scene
+from rsgan.nn.generators import DespeckleGenerator, SpeckleState
+from rsgan.nn.symmetries import despeckled_passes
+from rsgan.sensors.sar import SpeckleEstimate, estimate_speckle
+
+Remove = Callable[[Floats, NDArray[np.bool_]], Floats]
+"""Intensity and valid, (C, h, w) each, to intensity without speckle."""
+TINY = 1e-37
+"""Intensity below which a float32 has no logarithm worth taking; the network floors far above it."""
+
+
+@dataclass(frozen=True)
+class SpeckleStatistics:
+    """What is decided about the speckle of a scene.
+
+    Attributes:
+        looks: (C,) equivalent number of looks of each band.
+        correlation: (C, 2) lag-1 intensity correlation, from row to row and from column to column.
+        level: (C,) median of the logarithm of intensity.
+        measured: what the bands themselves say, whether it was asked for or not.
+        source: where looks and correlation come from, in words.
+    """
+
+    looks: NDArray[np.float64]
+    correlation: NDArray[np.float64]
+    level: NDArray[np.float64]
+    measured: tuple[SpeckleEstimate, ...]
+    source: str
+
+
+def speckle_statistics(
+    scene: Scene,
+    *,
+    looks: float | None = None,
+    correlation: tuple[float, float] | None = None,
+    limits: tuple[float, float] | None = None,
+) -> SpeckleStatistics:
+    """Look at the scene once, in windows spread over it.
+
+    Args:
+        scene: open SAR scene.
+        looks: of every band; None measures them.
+        correlation: of every band; None measures it.
+        limits: fewest, most looks that the method knows; measured ones are moved inside. None for any.
+
+    Raises:
+        InputError: every pixel is nodata.
+    """
+    chips = [chip for _, chip in representative(scene)]
+    bands = range(len(scene.bands))
+    measured = tuple(estimate_speckle([(chip.values[b], chip.valid[b]) for chip in chips]) for b in bands)
+    found = np.array([one.looks for one in measured])
+    if limits is not None:
+        found = np.clip(found, *limits)
+    levels = [np.concatenate([_positive(chip.values[b], chip.valid[b]) for chip in chips]) for b in bands]
+    said = [
+        f"{name} {'given' if given is not None else 'measured'}"
+        for name, given in (("looks", looks), ("correlation", correlation))
+    ]
+    rhos = np.array([one.correlation if correlation is None else correlation for one in measured])
+    return SpeckleStatistics(
+        looks=found if looks is None else np.full(len(measured), looks),
+        correlation=rhos,
+        level=np.array([np.median(np.log(level.astype(np.float64))) if level.size else 0.0 for level in levels]),
+        measured=measured,
+        source=", ".join(said),
+    )
+
+
+def _positive(values: Floats, valid: NDArray[np.bool_]) -> Floats:
+    kept: Floats = values[valid & (values > TINY)]
+    return kept
+
+
+@dataclass(frozen=True)
+class Network:
+    """A despeckling generator bound to one scene.
+
+    Attributes:
+        generator: the network.
+        statistics: of the scene.
+        device: where to compute.
+        precision: inside the network.
+        symmetries: turned and mirrored passes that are averaged.
+    """
+
+    generator: DespeckleGenerator
+    statistics: SpeckleStatistics
+    device: torch.device
+    precision: Precision
+    symmetries: Symmetries
+
+    def __post_init__(self) -> None:
+        """Move the network to its device."""
+        layout = {"device": self.device, "memory_format": torch.channels_last}
+        self.generator.to(**layout)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def __call__(self, intensity: Floats, valid: NDArray[np.bool_]) -> Floats:
+        """See `Remove`; one band after the other, so memory does not grow with their number."""
+        enhanced = np.zeros_like(intensity)
+        for band, (values, usable) in enumerate(zip(intensity, valid, strict=True)):
+            if usable.any():
+                enhanced[band] = self._band(values, usable, band)
+        return enhanced
+
+    def _band(self, values: Floats, valid: NDArray[np.bool_], band: int) -> Floats:
+        level = self.statistics.level[band]
+        logs = np.log(np.maximum(values, TINY, dtype=np.float64)) - level
+        observed = torch.from_numpy(logs.astype(np.float32))[None, None].to(self.device)
+        mask = torch.from_numpy(valid)[None, None].to(observed)
+        told = (self.statistics.looks[band : band + 1], self.statistics.correlation[band : band + 1])
+        speckle = SpeckleState(*(torch.from_numpy(x.astype(np.float32)).to(self.device) for x in told))
+        reduced = self.precision != "float32"
+        with enough_memory(values[None, None]), torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
+            enhanced = despeckled_passes(self.generator, observed, speckle, mask, passes=self.symmetries)
+        made: Floats = np.exp(enhanced[0, 0].double().cpu().numpy() + level).astype(np.float32)
+        return made
+
+
+def classical(name: str, statistics: SpeckleStatistics, size: int) -> Remove:
+    """A learning-free filter bound to one scene, see `filters.speckle.FILTERS`."""
+    filtered = FILTERS[name]
+
+    def remove(intensity: Floats, valid: NDArray[np.bool_]) -> Floats:
+        bands = [
+            filtered(intensity[b : b + 1], valid[b : b + 1], looks=float(looks), size=size)
+            for b, looks in enumerate(statistics.looks)
+        ]
+        return np.concatenate(bands)
+
+    return remove
+
+
+def multitemporal(groups: tuple[tuple[int, ...], ...], statistics: SpeckleStatistics, size: int) -> Remove:
+    """The filter of Quegan and Yu for bands of which each group shows one polarisation at several dates."""
+
+    def remove(intensity: Floats, valid: NDArray[np.bool_]) -> Floats:
+        enhanced = np.zeros_like(intensity)
+        for group in groups:
+            bands = list(group)
+            looks = float(np.median(statistics.looks[bands]))
+            enhanced[bands] = quegan_yu(intensity[bands][:, None], valid[bands][:, None], looks=looks, size=size)[:, 0]
+        return enhanced
+
+    return remove
+
+
+@dataclass
+class SpeckleEnhancer:
+    """A method bound to one scene, as the window walk wants it: intensity in, intensity without speckle out.
+
+    Attributes:
+        remove: what is done to the bands of one window.
+        halo: pixels that an output pixel can depend on, to each side.
+        keep_ratio: whether the ratio image is kept for the second raster.
+        scale: output pixels per input pixel.
+        beside: (N, C, h, w) ratio image of the batch that was despeckled last; None if it is not kept.
+    """
+
+    remove: Remove
+    halo: int
+    keep_ratio: bool = False
+    scale: int = 1
+    beside: Floats | None = field(init=False, default=None)
+
+    def __call__(
+        self, observed: Floats, inner: tuple[slice, slice], valid: NDArray[np.bool_], guide: Floats | None = None
+    ) -> Floats:
+        """Despeckle (N, C, h, w) intensity; `inner` and `guide` are of no use here."""
+        enhanced = np.stack([self.remove(values, usable) for values, usable in zip(observed, valid, strict=True)])
+        if self.keep_ratio:
+            self.beside = (observed / np.maximum(enhanced, TINY)).astype(np.float32)
+        return enhanced
