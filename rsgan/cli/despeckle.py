@@ -37,9 +37,7 @@ def looks_or_auto(_: click.Context, parameter: click.Parameter, text: str) -> fl
 )
 @click.option(
     "--method",
-    type=click.Choice(
-        ["network", "lee", "refined-lee", "lee-sigma", "gamma-map", "frost", "boxcar", "quegan-yu"]
-    ),
+    type=click.Choice(["network", "lee", "refined-lee", "lee-sigma", "gamma-map", "frost", "boxcar", "quegan-yu"]),
     default="network",
     show_default=True,
     help="network, a learning-free filter, or quegan-yu for several dates of one scene.",
@@ -61,7 +59,9 @@ def looks_or_auto(_: click.Context, parameter: click.Parameter, text: str) -> fl
 )
 @click.option("--quantity", type=QUANTITIES, help="What the stored numbers are  [default: found out, and said]")
 @click.option("--output-quantity", type=QUANTITIES, help="What the output's numbers are  [default: as in the input]")
-@click.option("--stored-scale", type=float, help="Stored number that means 1 dB or 1 unit, where the file does not say.")
+@click.option(
+    "--stored-scale", type=float, help="Stored number that means 1 dB or 1 unit, where the file does not say."
+)
 @click.option(
     "--sharpness", type=float, help="0 faithful .. 1 adversarial (sharper, invents detail)  [default: the model's]"
 )
@@ -72,10 +72,13 @@ def looks_or_auto(_: click.Context, parameter: click.Parameter, text: str) -> fl
     type=click.Path(path_type=Path),
     help="HTML page with crops, ratio histogram and figures, or their numbers as JSON, by the ending.",
 )
-@click.option("--preview", type=click.Path(path_type=Path), help="PNG with observed, despeckled and ratio side by side.")
+@click.option(
+    "--preview", type=click.Path(path_type=Path), help="PNG with observed, despeckled and ratio side by side."
+)
 @click.option("--bands", callback=names, help="Bands to take: names or numbers from 1, 'VV,VH'  [default: all]")
 @click.option("--gsd", type=float, help="Metres per pixel, where the file does not say.")
 @click.option("--nodata", type=float, help="Stored number that says 'no data', where the file does not declare it.")
+@click.option("--zero-valid", is_flag=True, help="An intensity of exactly 0 was measured; else it is fill.")
 @click.option("--date", help="Which date of a NetCDF file or Zarr group that has several: '2018-05-07'.")
 @click.option("--window", type=int, default=1024, show_default=True, help="Side of the windows, pixels.")
 @click.option("--batch", type=int, default=1, show_default=True, help="Windows per call of the network.")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rsgan.errors import InputError, RsganError, RsganWarning
+from rsgan.radiometry import DTYPES
 
 if TYPE_CHECKING:
     from rsgan.geo.coordinates import Labelled
@@ -29,6 +30,8 @@ def enhance_array(
     enhance: Callable[..., Any],
     source: Labelled | Sequence[Labelled],
     out: str | Path | None = None,
+    *,
+    dtypes: tuple[str, ...] = DTYPES,
     **settings: Any,  # noqa: ANN401 - those of `enhance`, checked by it
 ) -> Labelled:
     """Enhance a DataArray or Dataset; what `rsgan.superres` and `rsgan.despeckle` do when they are given one.
@@ -37,6 +40,7 @@ def enhance_array(
         enhance: `superres` or `despeckle`, on files.
         source: Bands on one grid, or several arrays of unlike pixel size where a model takes such.
         out: GeoTIFF to keep; None keeps none.
+        dtypes: Types of numbers that `enhance` takes.
         settings: Those of `enhance`.
 
     Returns:
@@ -61,7 +65,7 @@ def enhance_array(
     try:
         written = {folder / f"array{number}.tif": describe(array) for number, array in enumerate(arrays, start=1)}
         for array, path in zip(arrays, written, strict=True):
-            to_raster(array, path)
+            to_raster(array, path, dtypes=dtypes)
         with _called({str(path): name for path, name in written.items()}):
             if out is None:  # for reading once, blocks of a plain GeoTIFF do
                 out, settings = folder / "enhanced.tif", {"cog": False, **settings}

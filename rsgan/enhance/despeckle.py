@@ -36,7 +36,7 @@ from rsgan.geo import RasterWriter, Scene, Window, WindowPlan, plan
 from rsgan.metrics.speckle import SpeckleFigures, SpeckleTally
 from rsgan.model import Model, choose_device, find_model, open_model
 from rsgan.nn.generators import DespeckleGenerator
-from rsgan.radiometry import Backscatter, Quantity
+from rsgan.radiometry import SAR_INPUT_DTYPES, Backscatter, Quantity
 
 Way = Literal["network", "lee", "refined-lee", "lee-sigma", "gamma-map", "frost", "boxcar", "quegan-yu"]
 """`network` runs a model; the others are learning-free filters, `quegan-yu` one for several dates."""
@@ -56,6 +56,7 @@ class SarReading:
         nodata: stored number that says "no data", where the files do not declare it.
         date: which date of a NetCDF file or Zarr group that has several.
         gsd_m: metres per pixel where the files do not say.
+        zero_valid: whether an intensity of 0 was measured; else it is the fill beside the swath.
     """
 
     bands: tuple[str, ...] | None = None
@@ -64,6 +65,7 @@ class SarReading:
     nodata: float | None = None
     date: str | None = None
     gsd_m: float | None = None
+    zero_valid: bool = False
 
 
 @dataclass(frozen=True)
@@ -281,6 +283,7 @@ class DespeckleJob:
             overwrite=self.options.overwrite,
             cog=self.options.cog,
             overviews=self.stored,
+            control_points=scene.control_points(self.part),
         )
 
     def ratio_writer(self) -> RasterWriter | None:
@@ -294,9 +297,13 @@ class DespeckleJob:
             dtype="float32",
             nodata=float("nan"),
             descriptions=[f"{name} observed / despeckled" for name in self.scene.bands],
-            tags={"RSGAN_MODEL": self.method.name, "RSGAN_QUANTITY": "ratio of intensities; ideal: mean 1, no structure"},
+            tags={
+                "RSGAN_MODEL": self.method.name,
+                "RSGAN_QUANTITY": "ratio of intensities; ideal: mean 1, no structure",
+            },
             overwrite=self.options.overwrite,
             cog=self.options.cog,
+            control_points=self.scene.control_points(self.part),
         )
 
     @property
@@ -332,7 +339,10 @@ class DespeckleJob:
         )
         remove = self._remove(statistics, same_polarisation(self.scene.bands))
         enhancer = SpeckleEnhancer(remove, self.method.reach, keep_ratio=options.ratio is not None)
-        tallies = tuple(SpeckleTally() for _ in self.scene.bands)
+        tallies = tuple(
+            SpeckleTally(float(looks), (float(rho[0]), float(rho[1])))
+            for looks, rho in zip(statistics.looks, statistics.correlation, strict=True)
+        )
         with self.writer() as writer, self.ratio_writer() or nullcontext() as ratio:
             walk(
                 self.scene,
@@ -345,10 +355,7 @@ class DespeckleJob:
                 batch=options.batch,
                 progress=progress,
             )
-            figures = tuple(
-                tally.figures(float(looks), (float(rho[0]), float(rho[1])))
-                for tally, looks, rho in zip(tallies, statistics.looks, statistics.correlation, strict=True)
-            )
+            figures = tuple(tally.figures() for tally in tallies)
             writer.update_tags(**self._tags(statistics, figures))
             if ratio is not None:
                 writer.assemble()  # a disk that is full now leaves neither of the two
@@ -399,9 +406,7 @@ def same_polarisation(bands: Sequence[str]) -> tuple[tuple[int, ...], ...]:
     """Channels of bands that show the same at several dates: those of one name, else all of them."""
     kinds = ["VV", "VH", "HH", "HV"]
     named = [next((kind for kind in kinds if kind in name.upper()), "") for name in bands]
-    return tuple(
-        tuple(number for number, name in enumerate(named) if name == kind) for kind in dict.fromkeys(named)
-    )
+    return tuple(tuple(number for number, name in enumerate(named) if name == kind) for kind in dict.fromkeys(named))
 
 
 def default_output(first: Path) -> Path:
@@ -478,7 +483,7 @@ def _method(method: Way, model: str | Path | None, options: DespeckleOptions) ->
 
 
 def _stored(scene: Scene, options: DespeckleOptions) -> Backscatter:
-    """What the output's numbers mean: what the input's do, unless another quantity is asked for or the input is complex."""
+    """What the output's numbers mean: what the input's do, unless another quantity is asked for."""
     found = scene.radiometry
     if not isinstance(found, Backscatter):
         raise RsganError(f"{scene.name} was not opened as SAR.")
@@ -519,7 +524,9 @@ def despeckle(
         RsganError: one of its children says which file or setting is wrong, and the way out.
     """
     if is_array(source):
-        return enhance_array(despeckle, source, out, method=method, model=model, progress=progress, **settings)
+        return enhance_array(
+            despeckle, source, out, dtypes=SAR_INPUT_DTYPES, method=method, model=model, progress=progress, **settings
+        )
     if settings.get("ratio") is not None:
         settings["ratio"] = Path(settings["ratio"])
     job = prepare(

@@ -54,7 +54,7 @@ def save_preview(
     Raises:
         OutputError: the file cannot be written.
     """
-    window = _worth_showing(scene, part)
+    window = worth_showing(scene, part)
     chip = scene.read(window)
     background = [np.median(band[ok]) if ok.any() else 0.0 for band, ok in zip(chip.values, chip.valid, strict=True)]
     seen = fill(chip, background)
@@ -71,10 +71,10 @@ def save_preview(
     save_panels(path, [Panel(name, values, valid) for name, values in pictures.items()], channels)
 
 
-def _worth_showing(scene: Scene, part: Window) -> Window:
+def worth_showing(scene: Scene, part: Window, side: int = PREVIEW_SIDE) -> Window:
     """The first place with enough valid pixels, else the one with most of them."""
     best, most = part, -1.0
-    height, width = min(PREVIEW_SIDE, part.height), min(PREVIEW_SIDE, part.width)
+    height, width = min(side, part.height), min(side, part.width)
     for down, right in ((down, right) for down in PLACES for right in PLACES):
         row = part.row_off + round((part.height - height) * down)
         column = part.col_off + round((part.width - width) * right)

@@ -185,5 +185,6 @@ class SpeckleEnhancer:
         """Despeckle (N, C, h, w) intensity; `inner` and `guide` are of no use here."""
         enhanced = np.stack([self.remove(values, usable) for values, usable in zip(observed, valid, strict=True)])
         if self.keep_ratio:
-            self.beside = (observed / np.maximum(enhanced, TINY)).astype(np.float32)
+            usable = valid & (enhanced > 0)
+            self.beside = np.divide(observed, enhanced, out=np.full_like(observed, np.nan), where=usable)
         return enhanced

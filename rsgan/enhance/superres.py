@@ -172,7 +172,15 @@ def superres(
     """
     if is_array(source):
         return enhance_array(
-            superres, source, out, model=model, method=method, scale=scale, preview=preview, progress=progress, **settings
+            superres,
+            source,
+            out,
+            model=model,
+            method=method,
+            scale=scale,
+            preview=preview,
+            progress=progress,
+            **settings,
         )
     sources = as_paths(source)
     if settings.get("uncertainty") is not None:

@@ -132,19 +132,17 @@ def restore(enhanced: Floats, valid: NDArray[np.bool_], scene: Scene, nodata: fl
 
 
 def keep_stored(radiometry: Backscatter) -> Restore:
-    """Intensity -> numbers of `radiometry`; what is invalid keeps the number that the scene stores, if the type can.
+    """Intensity -> numbers of `radiometry`; what is invalid keeps the number that the scene stores.
 
-    So a border of zeros, the NaN of another band and a declared nodata all stay what they were.
+    So a border of zeros, the NaN of another band and a declared nodata all stay what they were. Where `radiometry` is
+    not the scene's own, what is invalid becomes NaN.
     """
 
     def restored(enhanced: Floats, step: Step, valid: NDArray[np.bool_], scene: Scene, nodata: float | None) -> Stored:
         dn = radiometry.to_dn(enhanced, nodata)
         if not valid.all():
-            stored = scene.read_dn(step.window.keep)
-            if stored.dtype == dn.dtype:
-                dn[~valid] = stored[~valid]
-            else:
-                dn[~valid] = np.nan
+            kept = scene.read_kept(step.window.keep) if radiometry is scene.radiometry else np.full_like(dn, np.nan)
+            dn[~valid] = kept[~valid]
         return dn
 
     return restored

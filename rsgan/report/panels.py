@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,15 +60,24 @@ def save_panels(path: Path, panels: Sequence[Panel], channels: tuple[int, int, i
         OutputError: the file cannot be written.
     """
     limits = limits_of(panels[0], channels)
-    height, width = panels[0].values.shape[1:]
+    save_tiles(path, {panel.caption: _picture(panel, limits, channels) for panel in panels})
+
+
+def save_tiles(path: Path, pictures: Mapping[str, NDArray[np.uint8]]) -> None:
+    """Write pictures (H, W, 3) of one shape in one row, each below its caption.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    height, width = next(iter(pictures.values())).shape[:2]
     factor = max(1, PANEL_SIDE // max(height, width))
     height, width = height * factor, width * factor
-    sheet = Image.new("RGB", (len(panels) * (width + MARGIN) + MARGIN, height + CAPTION + 2 * MARGIN), "white")
+    sheet = Image.new("RGB", (len(pictures) * (width + MARGIN) + MARGIN, height + CAPTION + 2 * MARGIN), "white")
     draw = ImageDraw.Draw(sheet)
-    for number, panel in enumerate(panels):
+    for number, (caption, pixels) in enumerate(pictures.items()):
         left = MARGIN + number * (width + MARGIN)
-        draw.text((left, 2), panel.caption, fill="black")
-        picture = Image.fromarray(_picture(panel, limits, channels))
+        draw.text((left, 2), caption, fill="black")
+        picture = Image.fromarray(pixels)
         sheet.paste(picture.resize((width, height), Image.Resampling.NEAREST), (left, CAPTION + MARGIN))
     _save(sheet, path)
 

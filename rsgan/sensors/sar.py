@@ -145,7 +145,7 @@ def add_point(clutter: Floats, power: Floats, phase: Floats) -> NDArray[np.float
 
     Source: Rice 1945 (steady signal in noise); Oliver and Quegan 2004, section 4.8.
     """
-    return (clutter + power + 2 * np.sqrt(clutter * power) * np.cos(phase)).astype(np.float32)
+    return np.asarray(clutter + power + 2 * np.sqrt(clutter * power) * np.cos(phase), np.float32)
 
 
 def thin(

@@ -130,6 +130,7 @@ class Training(Frozen):
         r1_every: updates between two penalties (lazy regularisation).
         gradient_clip: largest norm of the generator's gradient.
         precision: of the networks' inside; losses are always float32.
+        start_from: model, by name or by file, whose faithful generator the run starts from; None draws the weights.
         threads: CPU threads of torch; 0 leaves torch's choice.
         workers: processes that read tiles; 0 reads in the training process.
         validate_every: chips between two validations.
@@ -154,6 +155,7 @@ class Training(Frozen):
     r1_every: int = Field(default=16, ge=1)
     gradient_clip: float = Field(default=1.0, gt=0)
     precision: Literal["float32", "bfloat16"] = "float32"
+    start_from: str | None = None
     threads: int = Field(default=0, ge=0)
     workers: int = Field(default=0, ge=0)
     validate_every: int = Field(ge=1)

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from rsgan.card import ModelCard, ProbeCoefficients
 from rsgan.errors import ConfigError, RsganError
-from rsgan.model import State, save_model
+from rsgan.model import State, open_model, save_model
 from rsgan.nn.discriminators import Discriminator, build_discriminator
 from rsgan.nn.generators import Generator, build_generator
 from rsgan.training.checkpoint import load_checkpoint, save_checkpoint
@@ -92,6 +92,8 @@ class Trainer:
         torch.manual_seed(config.seed)
         layout = {"device": device, "memory_format": torch.channels_last}
         self.generator = build_generator(config.generator).to(**layout)  # type: ignore[call-overload]
+        if config.training.start_from is not None:
+            self._start_from(config.training.start_from)
         self.discriminator: Discriminator | None = None
         if config.discriminator is not None:
             self.discriminator = build_discriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
@@ -100,6 +102,14 @@ class Trainer:
         self.samples_seen = 0
         self.faithful: State | None = None
         self._start_stage()
+
+    def _start_from(self, name: str) -> None:
+        try:
+            self.generator.load_state_dict(open_model(name).states()[0])
+        except RuntimeError as error:
+            raise ConfigError(
+                f"training.start_from: {name} is of another network than the config's generator: {error}"
+            ) from error
 
     def _start_stage(self) -> None:
         training = self.config.training
@@ -231,8 +241,8 @@ class Journal:
 def batches(task: Task, training: Training, start: int) -> Iterator[Batch]:
     """Batches from sample `start` on, in order."""
     loader = DataLoader(
-        torch.utils.data.Subset(cast(Dataset[Any], task.dataset), range(start, len(task.dataset))), batch_size=training.batch_size,
-        collate_fn=task.collate, num_workers=training.workers, drop_last=True, persistent_workers=False,
+        torch.utils.data.Subset(cast(Dataset[Any], task.dataset), range(start, len(task.dataset))),
+        batch_size=training.batch_size, collate_fn=task.collate, num_workers=training.workers, drop_last=True, persistent_workers=False,
     )  # fmt: skip
     yield from loader
 

@@ -117,8 +117,8 @@ class Superres:
     def game(self, generator: Generator, discriminator: Discriminator | None) -> Game:
         """See `Task.game`."""
         config, bands = self.config, self.config.model.bands
-        assert isinstance(generator, ResidualGenerator)  # noqa: S101 - the config's type says so
-        assert discriminator is None or isinstance(discriminator, PatchDiscriminator)  # noqa: S101
+        assert isinstance(generator, ResidualGenerator)
+        assert discriminator is None or isinstance(discriminator, PatchDiscriminator)
         return PairedGame(
             generator,
             discriminator,
@@ -162,8 +162,8 @@ class Despeckle:
 
     def game(self, generator: Generator, discriminator: Discriminator | None) -> Game:
         """See `Task.game`."""
-        assert isinstance(generator, DespeckleGenerator)  # noqa: S101 - the config's type says so
-        assert discriminator is None or isinstance(discriminator, SpeckleDiscriminator)  # noqa: S101
+        assert isinstance(generator, DespeckleGenerator)
+        assert discriminator is None or isinstance(discriminator, SpeckleDiscriminator)
         precision = getattr(torch, self.config.training.precision)
         return DespeckleGame(generator, discriminator, self.config.losses, precision)
 

@@ -159,7 +159,9 @@ class DespeckleGenerator(nn.Module):
     def receptive_field(self) -> int:
         """Pixels that an output pixel can depend on, to each side of its own; a multiple of the stride."""
         reach, stride = 0, self.config.stride
-        for size, blocks in enumerate(map(sum, zip_longest(self.config.descending, self.config.ascending, fillvalue=0))):
+        for size, blocks in enumerate(
+            map(sum, zip_longest(self.config.descending, self.config.ascending, fillvalue=0))
+        ):
             # each block has two 3 x 3 convolutions, and a size one at its entry; a pixel of it is 2^size wide
             reach += 2**size * (2 * blocks + 2)
         return math.ceil((reach + 1) / stride) * stride

@@ -44,6 +44,4 @@ class SpecklePairs:
 
 def collate(samples: list[SpecklePairs]) -> SpecklePairs:
     """Join samples of one chip each."""
-    return SpecklePairs(
-        **{name: torch.cat([getattr(sample, name) for sample in samples]) for name in vars(samples[0])}
-    )
+    return SpecklePairs(**{name: torch.cat([getattr(sample, name) for sample in samples]) for name in vars(samples[0])})

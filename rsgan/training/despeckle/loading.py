@@ -11,9 +11,7 @@ from rsgan.training.despeckle.validation import DespeckleValidation
 from rsgan.training.tiles import check_split, read_split
 
 
-def load_despeckle(
-    config: DespeckleConfig, device: torch.device
-) -> tuple[SyntheticDataset, DespeckleValidation]:
+def load_despeckle(config: DespeckleConfig, device: torch.device) -> tuple[SyntheticDataset, DespeckleValidation]:
     """Dataset and validation of a run.
 
     Raises:

@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-
 from rsgan.errors import ConfigError
 from rsgan.nn.generators import DespeckleGenerator
 from rsgan.sensors.sar import draw_speckle
@@ -101,5 +100,3 @@ def _pairs(
     first, second = (draw_speckle(rng, amplitude.shape, looks, correlation) for _ in range(2))
     valid = np.ones(amplitude.shape, bool)
     return as_pairs(reference, reference * first, valid, second, looks, np.array(correlation))
-
-
