@@ -142,16 +142,23 @@ class Despeckled:
     def lines(self, bands: Sequence[str]) -> list[str]:
         """The result in words."""
         statistics = self.statistics
+        laws = zip(bands, statistics.looks, statistics.correlation, self.figures, strict=True)
         rows = [
             f"{name}: {looks:.2f} looks, neighbours' correlation {rho[0]:.2f} x {rho[1]:.2f} ({statistics.source}); "
-            f"equivalent looks {figures.enl_observed:.3g} -> {figures.enl_enhanced:.3g}, mean of the ratio "
-            f"{figures.mean_ratio:.3f}"
-            for name, looks, rho, figures in zip(
-                bands, statistics.looks, statistics.correlation, self.figures, strict=True
-            )
+            f"{_in_words(figures)}"
+            for name, looks, rho, figures in laws
         ]
         ratio = [] if self.ratio is None else [f"wrote {self.ratio}, observed / despeckled"]
         return [*rows, *ratio, f"wrote {self.path} in {self.seconds:.1f} s"]
+
+
+def _in_words(figures: SpeckleFigures) -> str:
+    if not figures.pixels:
+        return "no pixel above 0"
+    looks = "no even ground" if not figures.blocks else (
+        f"equivalent looks {figures.enl_observed:.3g} -> {figures.enl_enhanced:.3g}"
+    )  # fmt: skip
+    return f"{looks}, mean of the ratio {figures.mean_ratio:.3f}, mean intensity {figures.intensity_change:+.1%}"
 
 
 @dataclass(frozen=True)
@@ -379,8 +386,9 @@ class DespeckleJob:
             "RSGAN_ENL_BEFORE": _rounded([one.enl_observed for one in figures]),
             "RSGAN_ENL_AFTER": _rounded([one.enl_enhanced for one in figures]),
             "RSGAN_MEAN_OF_RATIO": _rounded([one.mean_ratio for one in figures]),
+            "RSGAN_INTENSITY_CHANGE": _rounded([one.intensity_change for one in figures]),
             "RSGAN_STATISTICS": statistics.source,
-            "RSGAN_NOTE": f"what lies under the speckle is estimated by {self.method.name}; mean intensity is kept",
+            "RSGAN_NOTE": f"what lies under the speckle is estimated by {self.method.name}, not observed",
         }
 
 

@@ -135,8 +135,9 @@ def epd_roa(enhanced: ArrayLike, reference: ArrayLike, edges: ArrayLike) -> floa
         counted = known[1:] & known[:-1]
         ends = [np.swapaxes(image, 0, axis) for image in (left, right)]
         steps = [np.abs(image[1:][counted] / image[:-1][counted]).sum() for image in ends]
-        degrees.append(steps[0] / steps[1] if counted.any() else np.nan)
-    return float(np.nanmean(degrees))
+        if counted.any():
+            degrees.append(steps[0] / steps[1])
+    return float(np.mean(degrees)) if degrees else float("nan")
 
 
 def texture_variation(observed: ArrayLike, enhanced: ArrayLike, looks: float) -> tuple[float, float]:

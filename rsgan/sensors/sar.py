@@ -154,7 +154,8 @@ def thin(
     """Split L-look intensity into two independent ones of the same mean, of `share` L and (1 - `share`) L looks.
 
     A gamma variable times an independent Beta(aL, (1 - a)L) one and its complement are independent gammas. Needs looks
-    within about 10 %, and white speckle: correlated speckle leaves (1 - a) rho between a pixel and its neighbour.
+    within about 10 %, and white speckle: lag-1 correlation rho leaves sqrt(a (1 - a)) rho between a pixel of one part
+    and its neighbour in the other.
 
     Args:
         rng: source of randomness.
@@ -170,6 +171,27 @@ def thin(
     """
     beta = rng.beta(share * looks, (1 - share) * looks, intensity.shape)
     return (intensity * beta / share).astype(np.float32), (intensity * (1 - beta) / (1 - share)).astype(np.float32)
+
+
+def centre_spectrum(slc: NDArray[np.complexfloating]) -> NDArray[np.complex64]:
+    """Single-look complex data with the centroid of their spectrum moved to frequency 0 along both axes.
+
+    Where the spectrum is symmetric about its centroid, the point spread function is real afterwards, and the real and
+    the imaginary part are independent; both are L = 1/2 looks at the same ground.
+
+    Args:
+        slc: (H, W) complex amplitude.
+
+    Source: Madsen 1989, doi:10.1109/7.18672 (centroid from the phase of the lag-1 correlation); Dalsasso et al. 2022,
+    doi:10.1109/TGRS.2021.3128621, section II (independence of the two parts).
+    """
+    centred = np.asarray(slc, np.complex128)
+    for axis in (0, 1):
+        along = np.moveaxis(centred, axis, 0)
+        phase = np.angle(np.sum(along[1:] * np.conj(along[:-1])))
+        ramp = np.exp(-1j * phase * np.arange(len(along)))
+        centred = np.moveaxis(along * ramp[:, None], 0, axis)
+    return centred.astype(np.complex64)
 
 
 @dataclass(frozen=True)
@@ -211,7 +233,7 @@ def estimate_speckle(chips: Sequence[tuple[Floats, Valid]], side: int = ESTIMATE
     mode instead of a quantile after Lee et al. 2009 (unsupervised estimation), doi:10.1109/TGRS.2008.2002881.
     """
     found = [_local_statistics(values, valid, side) for values, valid in chips]
-    variances = np.concatenate([part[0] for part in found])
+    variances = np.concatenate([np.empty(0), *(part[0] for part in found)])
     if variances.size < 4:
         return SpeckleEstimate(1.0, (0.0, 0.0), 0)
     products = np.concatenate([part[1] for part in found], axis=1)

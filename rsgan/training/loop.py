@@ -242,8 +242,12 @@ def batches(task: Task, training: Training, start: int) -> Iterator[Batch]:
     """Batches from sample `start` on, in order."""
     loader = DataLoader(
         torch.utils.data.Subset(cast(Dataset[Any], task.dataset), range(start, len(task.dataset))),
-        batch_size=training.batch_size, collate_fn=task.collate, num_workers=training.workers, drop_last=True, persistent_workers=False,
-    )  # fmt: skip
+        batch_size=training.batch_size,
+        collate_fn=task.collate,
+        num_workers=training.workers,
+        drop_last=True,
+        persistent_workers=False,
+    )
     yield from loader
 
 

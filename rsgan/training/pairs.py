@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,6 +17,8 @@ from rsgan.sensors.statistics import band_scaling
 from rsgan.training.batch import Pairs
 from rsgan.training.config import TrainConfig
 from rsgan.training.tiles import Tile
+
+Number = TypeVar("Number", bound=np.generic)
 
 CANDIDATES = 8
 """Positions tried for a chip without invalid pixels before the tile is given up for this sample."""
@@ -98,7 +102,7 @@ def holds_chip(valid: NDArray[np.bool_], size: int) -> bool:
     return bool(ndimage.minimum_filter(valid, size, mode="constant", cval=0).any())
 
 
-def turn(chip: NDArray[np.float32], symmetry: int) -> NDArray[np.float32]:
+def turn(chip: NDArray[Number], symmetry: int) -> NDArray[Number]:
     """One of the eight symmetries of the square, 0 <= symmetry < 8; (C, H, W) square."""
     turned = np.rot90(chip, symmetry % 4, axes=(1, 2))
     return turned[:, :, ::-1] if symmetry >= 4 else turned

@@ -16,8 +16,9 @@ from rsgan.training.config import TrainConfig
 from rsgan.training.despeckle import batch as speckled
 from rsgan.training.despeckle.config import DespeckleConfig
 from rsgan.training.despeckle.loading import load_despeckle
+from rsgan.training.despeckle.observed import ObservedDataset
 from rsgan.training.despeckle.synthetic import SyntheticDataset
-from rsgan.training.despeckle.validation import DespeckleValidation
+from rsgan.training.despeckle.validation import DespeckleValidation, ObservedValidation
 from rsgan.training.games.despeckle import DespeckleGame
 from rsgan.training.games.paired import PairedGame
 from rsgan.training.guided import GuidedPairDataset, GuidedValidation, load_guided
@@ -149,8 +150,8 @@ class Superres:
 class Despeckle:
     """Despeckling of one channel at a time."""
 
-    dataset: SyntheticDataset
-    validation: DespeckleValidation
+    dataset: SyntheticDataset | ObservedDataset
+    validation: DespeckleValidation | ObservedValidation
     collate = staticmethod(speckled.collate)
 
     def __init__(self, config: DespeckleConfig) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,29 @@ class Tile:
     weight: float
 
 
+class Files(Protocol):
+    """Patterns of files, see `config.Source`."""
+
+    @property
+    def glob(self) -> str: ...  # noqa: D102
+
+    @property
+    def exclude(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+class Placed(Protocol):
+    """Whatever was read from a place, see `Tile`."""
+
+    @property
+    def path(self) -> Path: ...  # noqa: D102
+
+    @property
+    def place(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def footprint(self) -> Bounds | None: ...  # noqa: D102
+
+
 def read_tile(path: Path, source: Source, bands: tuple[str, ...], sensor_name: str = RGBN_SENSOR) -> Tile:
     """Read the wanted bands of one file, all of them if none is named; its weight is not yet relative to other files'.
 
@@ -62,7 +87,7 @@ def read_tile(path: Path, source: Source, bands: tuple[str, ...], sensor_name: s
         )
 
 
-def find_files(root: Path, source: Source) -> list[Path]:
+def find_files(root: Path, source: Files) -> list[Path]:
     """Files of a source, sorted.
 
     Raises:
@@ -99,14 +124,14 @@ def overlap(first: Bounds, second: Bounds) -> bool:
     return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]
 
 
-def same_place(first: Tile, second: Tile) -> bool:
+def same_place(first: Placed, second: Placed) -> bool:
     """Same file, same named place, or overlapping footprints."""
     if first.path == second.path or (first.place is not None and first.place == second.place):
         return True
     return first.footprint is not None and second.footprint is not None and overlap(first.footprint, second.footprint)
 
 
-def check_split(training: list[Tile], validation: list[Tile]) -> None:
+def check_split(training: Sequence[Placed], validation: Sequence[Placed]) -> None:
     """Refuse a split that would test on ground that was trained on.
 
     Raises:

@@ -15,7 +15,7 @@ DB: Final = np.float32(np.log(10) / 10)
 
 
 def draw_backscatter(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
-    """Intensity without speckle, (H, W) float32, around 1: 10 to 40 dB between its darkest and brightest patches."""
+    """Intensity without speckle, (H, W) float32, around 1: mostly 10 to 40 dB between its darkest and brightest."""
     log = _patches(rng, shape)
     if rng.random() < 0.6:
         log = log + rng.uniform(0.2, 2.5) * DB * smooth_noise(rng, shape, float(np.exp(rng.uniform(0.0, 3.5))))

@@ -37,6 +37,8 @@ class SarSource(Frozen):
         glob: pattern below the data root.
         exclude: patterns of files to leave out.
         bands: names or numbers of the bands to take; None takes all.
+        dates: for pairs of dates, where they are bands of each file: the bands of one polarisation, date by date, and
+            so on for others. None: the files of the source are dates of one ground, on one grid.
         quantity: what the stored numbers are; None finds out.
         stored_scale: stored number that means 1 dB or 1 unit, where the files do not say.
         place: name of the place where the files carry no coordinates; files of one place never fall into both splits.
@@ -46,6 +48,7 @@ class SarSource(Frozen):
     glob: str
     exclude: tuple[str, ...] = ()
     bands: tuple[str, ...] | None = None
+    dates: tuple[tuple[str, ...], ...] | None = None
     quantity: Quantity | None = None
     stored_scale: float | None = Field(default=None, gt=0)
     place: str | None = None
@@ -58,7 +61,7 @@ class SyntheticData(Frozen):
     Attributes:
         root: folder; relative to the working directory; `--data` overrides it.
         optical: optical rasters, whose bands serve as scenes whatever their radiometry.
-        means: SAR rasters averaged over many dates, in which little speckle is left.
+        means: SAR rasters averaged over many dates, in which little speckle is left; they keep their contrast.
         photographs: names of pictures of scikit-image's `data` that serve as scenes, too.
         photograph_share: share of training chips cut from them.
         procedural: share of training chips drawn by `sensors.procedural.backscatter` instead of read.
@@ -73,6 +76,69 @@ class SyntheticData(Frozen):
     photograph_share: float = Field(default=0.0, ge=0, le=1)
     procedural: float = Field(default=0.0, ge=0, le=1)
     validation: tuple[Source, ...]
+
+
+class DatesData(Frozen):
+    """Pairs of dates: one is despeckled, another one tells how it should look, changes taken out of it.
+
+    Attributes:
+        root: folder; relative to the working directory; `--data` overrides it.
+        training: rasters of one ground at several dates.
+        validation: held-out ones.
+        compensation: model that despeckles every date once, so that what changed between two dates can be taken out.
+    """
+
+    kind: Literal["dates"]
+    root: Path
+    training: tuple[SarSource, ...]
+    validation: tuple[SarSource, ...]
+    compensation: str = "sar-despeckle"
+
+
+class ThinningData(Frozen):
+    """Single dates, each split at random into two independent observations of fewer looks.
+
+    Attributes:
+        root: folder; relative to the working directory; `--data` overrides it.
+        training: rasters.
+        validation: held-out ones.
+        share: lowest, highest share of the looks that the despeckled half gets.
+        subsample: step along both axes at which pixels are taken: 2 or 3 make correlated speckle nearly white, without
+            which the halves are not independent.
+    """
+
+    kind: Literal["thinning"]
+    root: Path
+    training: tuple[SarSource, ...]
+    validation: tuple[SarSource, ...]
+    share: tuple[float, float] = (0.4, 0.7)
+    subsample: int = Field(default=2, ge=1, le=4)
+
+    @model_validator(mode="after")
+    def _is_range(self) -> ThinningData:
+        low, high = self.share
+        if not 0 < low <= high < 1:
+            raise ValueError(f"share is [{low:g}, {high:g}]; expected lowest, highest, above 0 and below 1")
+        return self
+
+
+class MerlinData(Frozen):
+    """Single-look complex data, whose real and imaginary parts are two independent observations of half a look.
+
+    Attributes:
+        root: folder; relative to the working directory; `--data` overrides it.
+        training: complex rasters.
+        validation: held-out ones.
+    """
+
+    kind: Literal["merlin"]
+    root: Path
+    training: tuple[SarSource, ...]
+    validation: tuple[SarSource, ...]
+
+
+ObservedData = DatesData | ThinningData | MerlinData
+"""Where references are observations, too."""
 
 
 class SpeckleRanges(Frozen):
@@ -142,7 +208,7 @@ class DespeckleConfig(Frozen):
     model: DespeckleDescription
     generator: DespeckleGeneratorConfig
     discriminator: SpeckleDiscriminatorConfig | None
-    data: Annotated[SyntheticData, Field()]
+    data: Annotated[SyntheticData | ObservedData, Field(discriminator="kind")]
     speckle: SpeckleRanges
     losses: DespeckleLosses
     training: Training
@@ -151,6 +217,11 @@ class DespeckleConfig(Frozen):
     def _fits(self) -> DespeckleConfig:
         if self.discriminator is None and self.training.adversarial_samples:
             raise ValueError("training.adversarial_samples is above 0, but there is no discriminator; name one")
+        if self.training.adversarial_samples and not isinstance(self.data, SyntheticData):
+            raise ValueError(
+                f"training.adversarial_samples is above 0, but data.kind {self.data.kind} has no references without "
+                "speckle, which a discriminator needs; set it to 0, or use data.kind synthetic"
+            )
         if self.training.chip_size % self.generator.stride:
             raise ValueError(
                 f"training.chip_size {self.training.chip_size} is no multiple of the generator's stride "

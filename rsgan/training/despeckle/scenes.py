@@ -41,12 +41,14 @@ class CleanScenes:
 
     Attributes:
         tiles: optical rasters.
+        means: SAR rasters without speckle.
         photographs: pictures, (H, W) amplitude each.
         config: shares of each kind.
         size: side of a chip.
     """
 
     tiles: tuple[Tile, ...]
+    means: tuple[Tile, ...]
     photographs: tuple[Floats, ...]
     config: SyntheticData
     size: int
@@ -60,17 +62,20 @@ class CleanScenes:
             picture = self.photographs[int(rng.integers(len(self.photographs)))]
             chip = self._cut(rng, picture[None], None)
         else:
-            chip = None
+            chip, tiles = None, (*self.tiles, *self.means)
             while chip is None:
-                tile = self.tiles[min(int(np.searchsorted(self.shares, rng.random())), len(self.tiles) - 1)]
+                number = min(int(np.searchsorted(self.shares, rng.random())), len(tiles) - 1)
+                tile = tiles[number]
                 band = int(rng.integers(len(tile.values)))
                 chip = self._cut(rng, tile.values[band : band + 1], tile.valid)
+            if number >= len(self.tiles):
+                return np.asarray(chip / chip.mean(), np.float32)
         return as_backscatter(rng, chip)  # type: ignore[arg-type]
 
     @property
     def shares(self) -> NDArray[np.float64]:
         """Cumulated weights of the tiles."""
-        weights = np.array([tile.weight for tile in self.tiles], dtype=np.float64)
+        weights = np.array([tile.weight for tile in (*self.tiles, *self.means)], dtype=np.float64)
         return np.cumsum(weights / weights.sum())
 
     def _cut(self, rng: np.random.Generator, values: Floats, valid: NDArray[np.bool_] | None) -> Floats | None:
@@ -102,16 +107,16 @@ def as_backscatter(rng: np.random.Generator, chip: Floats) -> Floats:
     return np.asarray(power / power.mean(), np.float32)
 
 
-def clean_scenes(tiles: list[Tile], config: SyntheticData, size: int) -> CleanScenes:
+def clean_scenes(tiles: list[Tile], means: list[Tile], config: SyntheticData, size: int) -> CleanScenes:
     """Scenes of a config whose tiles were read.
 
     Raises:
         ConfigError: no tile holds a chip, or a picture is not there.
     """
-    large = tuple(tile for tile in tiles if holds_chip(tile.valid, size))
-    if not large:
+    large, averaged = (tuple(tile for tile in some if holds_chip(tile.valid, size)) for some in (tiles, means))
+    if not large and not averaged:
         raise ConfigError(
-            f"data: none of the {len(tiles)} training tiles holds a chip of training.chip_size {size} pixels "
-            "without invalid ones. Give larger tiles or a smaller chip_size."
+            f"data: none of the {len(tiles) + len(means)} training tiles holds a chip of training.chip_size {size} "
+            "pixels without invalid ones. Give larger tiles or a smaller chip_size."
         )
-    return CleanScenes(large, tuple(photograph(name) for name in config.photographs), config, size)
+    return CleanScenes(large, averaged, tuple(photograph(name) for name in config.photographs), config, size)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.nn import functional
 
 from rsgan.errors import ConfigError
 from rsgan.nn.generators import DespeckleGenerator
+from rsgan.nn.losses import itakura_saito
 from rsgan.sensors.sar import draw_speckle
 from rsgan.training.despeckle.batch import SpecklePairs
+from rsgan.training.despeckle.observed import Draw, Stack
 from rsgan.training.despeckle.synthetic import as_pairs
 from rsgan.training.tiles import Tile
 
@@ -100,3 +104,60 @@ def _pairs(
     first, second = (draw_speckle(rng, amplitude.shape, looks, correlation) for _ in range(2))
     valid = np.ones(amplitude.shape, bool)
     return as_pairs(reference, reference * first, valid, second, looks, np.array(correlation))
+
+
+class ObservedValidation:
+    """Fixed centre crops of held-out stacks, judged by the second observation of each pair.
+
+    Raises:
+        ConfigError: no stack can be judged.
+    """
+
+    def __init__(self, stacks: Sequence[Stack], draw: Draw, seed: int, stride: int, device: torch.device) -> None:
+        self.pairs: list[SpecklePairs] = []
+        for number, stack in enumerate(stacks):
+            side = min(SIDE, *stack.valid.shape) // stride * stride
+            top, left = ((n - side) // 2 for n in stack.valid.shape)
+            if side and stack.valid[top : top + side, left : left + side].any():
+                chip = stack.cut(top, left, side, 0)
+                self.pairs.append(draw(np.random.default_rng((seed, number)), chip, 0.0).to(device))
+        if not self.pairs:
+            raise ConfigError(
+                f"data: none of the {len(stacks)} validation rasters can be judged: each is smaller than {stride} "
+                "pixels, or invalid in its centre. Name other rasters in data.validation."
+            )
+
+    @torch.no_grad()
+    def measure(self, generator: DespeckleGenerator) -> dict[str, float]:
+        """Figures of a generator; it is in training mode afterwards.
+
+        Returns:
+            `deviance`: mean of I2 / R - ln(I2 / R) - 1 over the second observation I2, which falls as R gets better
+            (its least value is that of the speckle of I2); `deviance/observed`: the same for the first observation,
+            undespeckled; `mean_ratio`: mean of I2 / R, ideally 1.
+        """
+        generator.eval()
+        rows = []
+        for pairs in self.pairs:
+            enhanced = generator(pairs.observed, pairs.speckle, pairs.valid)
+            count = pairs.valid.sum()
+            rows.append([
+                float((itakura_saito((pairs.reference - shown).clamp(max=10)) * pairs.valid).sum() / count)
+                for shown in (enhanced, pairs.observed)
+            ] + [float(((pairs.reference - enhanced).exp() * pairs.valid).sum() / count)])  # fmt: skip
+        generator.train()
+        names = ("deviance", "deviance/observed", "mean_ratio")
+        return dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
+
+    @torch.no_grad()
+    def panel(self, generator: DespeckleGenerator, path: Path) -> None:
+        """Observed, enhanced and ratio image of the first stacks, as PNG."""
+        rows = []
+        for pairs in self.pairs[:4]:
+            enhanced = generator(pairs.observed, pairs.speckle, pairs.valid)
+            shown = [(image / 2).exp() / 3 for image in (pairs.observed, enhanced)]
+            shown.append((pairs.observed - enhanced).exp() / 3)
+            row = torch.cat([image[0, 0] for image in shown], -1)
+            rows.append(functional.pad(row, (0, 3 * SIDE - row.shape[1])))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((torch.cat(rows).clamp(0, 1) * 255).byte().cpu().numpy()).save(path)
