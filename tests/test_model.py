@@ -170,7 +170,7 @@ def test_every_shipped_model_opens_under_the_name_in_its_card(name: str) -> None
     assert model.card.generator.scale == model.card.scale
     assert model.card.generator.bands == (len(model.card.bands) or 1)
     assert model.card.generator.guides == len(model.card.guide)
-    assert model.card.uncertainty is not None
+    assert (model.card.uncertainty is not None) == (model.card.task == "superres")
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

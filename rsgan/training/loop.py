@@ -220,7 +220,8 @@ class Trainer:
         """Write the model file."""
         faithful, adversarial = self.final_states()
         judge = self.discriminator.state_dict() if adversarial and self.discriminator is not None else None
-        save_model(path, self.card(probe), faithful, adversarial, judge)
+        dtype = torch.float32 if self.config.training.precision == "float32" else torch.float16
+        save_model(path, self.card(probe), faithful, adversarial, judge, dtype=dtype)
 
 
 @dataclass(frozen=True)

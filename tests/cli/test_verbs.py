@@ -80,14 +80,14 @@ def test_models_and_cards_speak_json(run: Run) -> None:
 
 def test_a_card_says_what_the_model_is_for(run: Run, model: Path) -> None:
     text = run("card", model).stdout
-    for part in ("tiny-x2: superres, licence CC0-1.0", "gsd: 10 m in, 5 m out (scale 2)", "  - random weights"):
+    for part in ("tiny-x2: superres, licence CC0-1.0", "pixels: 10 m -> 5 m (scale 2)", "  - random weights"):
         assert part in text
 
 
 def test_a_card_that_is_not_there_is_an_error(run: Run) -> None:
     result = run("card", "s9")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "no such model. In the package: any-x2, s2-20to10, s2-rgbn-x2, s2-rgbn-x4" in result.stderr
+    assert "no such model. In the package: any-x2, s2-20to10, s2-rgbn-x2, s2-rgbn-x4, sar-despeckle" in result.stderr
 
 
 def test_an_unknown_verb_is_wrong_use(run: Run) -> None:

@@ -186,6 +186,7 @@ def test_complex_data_become_intensity_of_both_parts(write: Write, tmp_path: Pat
     assert made.mean() == pytest.approx(float((np.abs(slc) ** 2).mean()), rel=0.1)
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_an_8_bit_picture_stays_one(tmp_path: Path) -> None:
     amplitude = np.clip(300 * np.sqrt(scene(bands=1)[0]), 1, 255).astype(np.uint8)
     Image.fromarray(amplitude).save(tmp_path / "sar.png")
