@@ -1,13 +1,16 @@
-"""Write the sample rasters of this folder: synthetic land as Sentinel-2 would see it, from one seed.
+"""Write the sample rasters of this folder: synthetic land as Sentinel-2 and a radar would see it, from one seed.
 
-Four GeoTIFFs of one place:
+Six GeoTIFFs of one place:
 
 - ``s2_rgbn_10m.tif``: B02 B03 B04 B08 at 10 m, uint16, dn = 10000 * reflectance; Gaussian PSF from the catalogue's MTF,
   area mean, noise, rounding; nodata 0 beyond a slanted swath edge;
 - ``s2_rgbn_reference_5m.tif``: the same land at 5 m by area mean alone, without sensor blur or noise;
 - ``s2_20m.tif``: B05 B06 B07 B8A B11 B12 of it at 20 m, mixed from the four bands by rules of thumb (``MIXTURES``), the
   short-wave infrared by a factor of each class as well, so that it does not follow from the others;
-- ``landcover_10m.tif``: the most frequent class in each 10 m pixel, with the legend in its tags.
+- ``landcover_10m.tif``: the most frequent class in each 10 m pixel, with the legend in its tags;
+- ``sar_vv_vh_10m.tif``: VV and VH of it in dB, float32, NaN beyond the swath: backscatter by class with texture, area
+  mean, speckle of 4.4 looks whose neighbours' correlation is 0.3;
+- ``sar_reference_10m.tif``: the same without speckle.
 
 And one of another, so that there is a place to judge on that was not trained on:
 
@@ -29,6 +32,7 @@ from scipy import ndimage
 
 from rsgan.catalogue import RGBN, sensor
 from rsgan.sensors.procedural import LAND_COVER, draw_scene
+from rsgan.sensors.sar import draw_speckle
 
 SEED: Final = 40
 SHAPE: Final = (240, 320)
@@ -51,6 +55,17 @@ MIXTURES: Final[dict[str, tuple[float, float, float, float]]] = {
 
 SHORT_WAVE: Final = (1.0, 0.3, 1.0, 1.2, 1.05, 0.8, 0.9, 0.85, 1.15)
 """Factor of B11 and B12 by class number: what moisture and minerals do, and the finer bands do not see; assumed."""
+
+BACKSCATTER_DB: Final = (
+    (0.0, 0.0), (-20.0, -28.0), (-10.0, -17.0), (-13.0, -21.0), (-11.0, -18.0), (-8.0, -13.5), (-1.0, -9.0),
+    (-16.0, -24.0), (-14.0, -23.0),
+)  # fmt: skip
+"""VV and VH of each class by its number, dB; assumed, to look plausible at C band."""
+
+LOOKS: Final = 4.4
+CORRELATION: Final = 0.3
+STEP_DB: Final = 1 / 32
+"""What decibels are rounded to, so that the files stay small."""
 
 WEST, NORTH = 463_000.0, 5_247_000.0
 """Upper left corner in EPSG:32633; where the land is set down, not where it was seen."""
@@ -93,6 +108,12 @@ def write_first_place(folder: Path) -> None:
     write_land_cover(folder / "landcover_10m.tif", most_frequent(classes, round(GSD_M / DRAWN_GSD_M)))
     coarse = observe(mixed(land, classes), np.random.default_rng(SEED + 2), tuple(MIXTURES), COARSE_GSD_M)
     write_bands(folder / "s2_20m.tif", coarse, COARSE_GSD_M, title, names=tuple(MIXTURES))
+    rng = np.random.default_rng(SEED + 3)
+    ground = backscatter(classes, rng)
+    speckle = [draw_speckle(rng, ground.shape[1:], LOOKS, (CORRELATION, CORRELATION)) for _ in ground]
+    title = "synthetic land, backscatter by class"
+    write_backscatter(folder / "sar_vv_vh_10m.tif", ground * np.stack(speckle), f"{title} with speckle")
+    write_backscatter(folder / "sar_reference_10m.tif", ground, f"{title} without speckle")
 
 
 def mixed(land: Floats, classes: Bytes) -> Floats:
@@ -100,6 +121,27 @@ def mixed(land: Floats, classes: Bytes) -> Floats:
     bands = np.einsum("cg,ghw->chw", np.array(list(MIXTURES.values()), np.float32), land)
     bands[list(MIXTURES).index("B11") :] *= np.array(SHORT_WAVE, np.float32)[classes]
     return np.asarray(bands, np.float32)
+
+
+def backscatter(classes: Bytes, rng: np.random.Generator) -> Floats:
+    """Intensity of VV and VH at 10 m: a level for each class, and texture that both share."""
+    step = round(GSD_M / DRAWN_GSD_M)
+    texture = ndimage.gaussian_filter(rng.standard_normal(classes.shape), 2 * step)
+    decibel = np.array(BACKSCATTER_DB)[classes] + (texture / texture.std())[..., None]
+    return area_mean(np.moveaxis(10 ** (decibel / 10), -1, 0).astype(np.float32), step)
+
+
+def write_backscatter(path: Path, intensity: Floats, title: str) -> None:
+    """Write intensity as dB."""
+    decibel = (np.rint(10 * np.log10(intensity) / STEP_DB) * STEP_DB).astype(np.float32)
+    shape = (decibel.shape[1], decibel.shape[2])
+    decibel[:, beyond_swath(shape, GSD_M)] = np.nan
+    settings = profile(shape, GSD_M, 2, "float32") | {"nodata": float("nan"), "predictor": 3}
+    with rasterio.open(path, "w", **settings) as dataset:
+        dataset.write(decibel)
+        dataset.descriptions = ("VV", "VH")
+        dataset.units = ("dB", "dB")
+        dataset.update_tags(TITLE=title, SEED=str(SEED))
 
 
 def write_other_place(folder: Path) -> None:

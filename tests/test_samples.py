@@ -8,10 +8,12 @@ import rasterio
 
 from rsgan.catalogue import RGBN
 from rsgan.sensors.procedural import LAND_COVER
+from rsgan.sensors.sar import estimate_speckle
 
 FOLDER = Path(__file__).parents[1] / "data_samples"
 OBSERVED, REFERENCE, CLASSES = "s2_rgbn_10m.tif", "s2_rgbn_reference_5m.tif", "landcover_10m.tif"
 COARSE = "s2_20m.tif"
+SAR, SAR_REFERENCE = "sar_vv_vh_10m.tif", "sar_reference_10m.tif"
 
 
 @pytest.fixture
@@ -28,18 +30,18 @@ def test_one_seed_gives_the_same_bytes_twice(
     monkeypatch.setattr(make_samples, "SHAPE", (24, 32))
     make_samples.main(tmp_path / "first")
     make_samples.main(tmp_path / "second")
-    for name in (OBSERVED, REFERENCE, CLASSES, COARSE):
+    for name in (OBSERVED, REFERENCE, CLASSES, COARSE, SAR, SAR_REFERENCE):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
 @pytest.mark.slow
 def test_the_script_gives_the_files_beside_it(make_samples: ModuleType, tmp_path: Path) -> None:
     make_samples.main(tmp_path)
-    for name in (OBSERVED, REFERENCE, CLASSES, COARSE):
+    for name in (OBSERVED, REFERENCE, CLASSES, COARSE, SAR, SAR_REFERENCE):
         with rasterio.open(tmp_path / name) as made, rasterio.open(FOLDER / name) as kept:
             assert made.transform == kept.transform
             # another processor may round a last bit otherwise, and with it move a border by a pixel
-            assert (made.read() == kept.read()).mean() > 0.999
+            assert np.isclose(made.read(), kept.read(), rtol=0, atol=0, equal_nan=True).mean() > 0.999
 
 
 def test_samples_are_under_three_megabytes_in_all() -> None:
@@ -127,3 +129,18 @@ def test_coarse_bands_follow_the_fine_ones_where_they_should_and_not_in_the_shor
         left.append((band[valid] - rows @ law).std() / band[valid].std())
     assert max(left[:4]) < 0.12
     assert min(left[4:]) > 0.15
+
+
+def test_radar_samples_differ_by_speckle_alone() -> None:
+    with rasterio.open(FOLDER / SAR) as observed, rasterio.open(FOLDER / SAR_REFERENCE) as reference:
+        assert observed.descriptions == reference.descriptions == ("VV", "VH")
+        assert observed.shape == reference.shape == (240, 320)
+        assert tuple(observed.bounds) == (463_000.0, 5_244_600.0, 466_200.0, 5_247_000.0)
+        ratio = 10 ** ((observed.read() - reference.read()) / 10)
+    usable = np.isfinite(ratio)
+    assert 0.95 < usable.mean() < 0.99
+    assert ratio[usable].mean() == pytest.approx(1, abs=0.01)
+    assert 4.4 * ratio[usable].var() == pytest.approx(1, rel=0.05)
+    estimate = estimate_speckle([(np.nan_to_num(band), np.isfinite(band)) for band in ratio[:, :, :300]])
+    assert estimate.looks == pytest.approx(4.4, rel=0.08)
+    assert estimate.correlation == pytest.approx((0.3, 0.3), abs=0.05)
