@@ -1,12 +1,14 @@
 """Write the models' tables in models.md from the cards inside the model files: `python docs/make_models.py`."""
 
+from collections.abc import Iterator
+
 from generated import write_block
 
 from rsgan.card import Figure, ModelCard
 from rsgan.model import find_model, read_card
 
 PAGE = "models.md"
-MODELS = ("any-x2", "s2-20to10", "s2-rgbn-x2", "s2-rgbn-x4")
+MODELS = ("any-x2", "s2-20to10", "s2-rgbn-x2", "s2-rgbn-x4", "sar-despeckle")
 
 
 def block_name(model: str) -> str:
@@ -25,19 +27,38 @@ def _facts(card: ModelCard) -> str:
     second = "yes" if card.objective != "none" else "no: `--sharpness` stays 0"
     rows = (
         ("bands, in this order", f"{' '.join(card.bands)} ({card.sensor})" if card.bands else "any, one at a time"),
-        *((("guided by", f"{' '.join(card.guide)} in pixels of {card.gsd_m / card.scale:g} m"),) if card.guide else ()),
-        ("ground sampling distance", f"{card.gsd_m:g} m in, {card.gsd_m / card.scale:g} m out (scale {card.scale})"),
+        *_physics(card),
         ("default sharpness", f"{card.sharpness:g}"),
         ("adversarial generator", second),
-        ("network", f"{card.generator.blocks} blocks of {card.generator.channels} channels, then "
-                    f"{card.generator.consistency_steps} consistency steps"),
-        ("point spread functions seen in training", "sigma {:g} to {:g} input pixels".format(*card.sigma)),
-        ("noise seen in training", "{:g} to {:g} reflectance, and none".format(*card.noise)),
-        ("tells how wrong pixels may be", "yes: `--uncertainty`" if card.uncertainty else "no"),
         ("training chips seen", f"{card.samples_seen:,}"),
         ("licence of the weights", card.licence),
-    )  # fmt: skip
+    )
     return "\n".join(["| | |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)])
+
+
+def _physics(card: ModelCard) -> Iterator[tuple[str, str]]:
+    """What the task's sensor model has to do with."""
+    if card.looks is not None and card.correlation is not None:
+        yield "looks seen in training", "{:g} to {:g}".format(*card.looks)
+        yield "correlation of neighbours seen in training", "{:g} to {:g}".format(*card.correlation)
+        yield (
+            "network",
+            f"a pyramid of {' '.join(map(str, card.generator.channels))} channels, told looks and correlation",
+        )
+        return
+    if card.guide:
+        yield "guided by", f"{' '.join(card.guide)} in pixels of {card.gsd_m / card.scale:g} m"
+    yield "ground sampling distance", f"{card.gsd_m:g} m in, {card.gsd_m / card.scale:g} m out (scale {card.scale})"
+    yield (
+        "network",
+        (
+            f"{card.generator.blocks} blocks of {card.generator.channels} channels, then "
+            f"{card.generator.consistency_steps} consistency steps"
+        ),
+    )
+    yield "point spread functions seen in training", "sigma {:g} to {:g} input pixels".format(*card.sigma)
+    yield "noise seen in training", "{:g} to {:g} reflectance, and none".format(*card.noise)
+    yield "tells how wrong pixels may be", "yes: `--uncertainty`" if card.uncertainty else "no"
 
 
 def _figures(card: ModelCard) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from rsgan.card import ModelCard
 from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.options import Running, chosen_part
 from rsgan.enhance.outputs import TAGS_OF_THE_INPUT
@@ -274,7 +275,7 @@ class DespeckleJob:
         Raises:
             OutputError: it could not or should not be written.
         """
-        scene, same = self.scene, self.stored is self.radiometry
+        scene, same = self.scene, self.stored.quantity == self.radiometry.quantity
         return RasterWriter(
             self.path,
             grid=self._grid,
@@ -325,7 +326,8 @@ class DespeckleJob:
             if not isinstance(generator, DespeckleGenerator):
                 raise ModelError(f"{model.card.name} is for {model.card.task}, not for despeckling.")
             device = choose_device(options.device)
-            return Network(generator, statistics, device, options.precision, options.symmetries)
+            limits = _known_looks(model.card)
+            return Network(generator, statistics, device, options.precision, options.symmetries, limits)
         if self.method.name == "quegan-yu":
             return multitemporal(groups, statistics, options.filter_size)
         return classical(self.method.name, statistics, options.filter_size)
@@ -342,7 +344,7 @@ class DespeckleJob:
             self.scene,
             looks=options.looks,
             correlation=options.correlation,
-            limits=None if card is None else card.looks,
+            fewest=0.0 if card is None else _known_looks(card)[0],
         )
         remove = self._remove(statistics, same_polarisation(self.scene.bands))
         enhancer = SpeckleEnhancer(remove, self.method.reach, keep_ratio=options.ratio is not None)
@@ -390,6 +392,10 @@ class DespeckleJob:
             "RSGAN_STATISTICS": statistics.source,
             "RSGAN_NOTE": f"what lies under the speckle is estimated by {self.method.name}, not observed",
         }
+
+
+def _known_looks(card: ModelCard) -> tuple[float, float]:
+    return card.looks or (FEWEST_LOOKS, MOST_LOOKS)
 
 
 def _rounded(values: Sequence[float] | NDArray[np.floating]) -> str:
@@ -498,7 +504,7 @@ def _stored(scene: Scene, options: DespeckleOptions) -> Backscatter:
     asked = options.output_quantity
     if asked is not None and asked != found.quantity:
         return found.as_quantity(asked)
-    return found
+    return replace(found, is_complex=False)
 
 
 READING = frozenset(field.name for field in fields(SarReading))

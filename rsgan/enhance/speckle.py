@@ -48,7 +48,7 @@ def speckle_statistics(
     *,
     looks: float | None = None,
     correlation: tuple[float, float] | None = None,
-    limits: tuple[float, float] | None = None,
+    fewest: float = 0.0,
 ) -> SpeckleStatistics:
     """Look at the scene once, in windows spread over it.
 
@@ -56,7 +56,7 @@ def speckle_statistics(
         scene: open SAR scene.
         looks: of every band; None measures them.
         correlation: of every band; None measures it.
-        limits: fewest, most looks that the method knows; measured ones are moved inside. None for any.
+        fewest: looks that bands have at least, whatever is measured: texture of towns passes for fewer.
 
     Raises:
         InputError: every pixel is nodata.
@@ -64,12 +64,11 @@ def speckle_statistics(
     chips = [chip for _, chip in representative(scene)]
     bands = range(len(scene.bands))
     measured = tuple(estimate_speckle([(chip.values[b], chip.valid[b]) for chip in chips]) for b in bands)
-    found = np.array([one.looks for one in measured])
-    if limits is not None:
-        found = np.clip(found, *limits)
+    found = np.array([max(one.looks, fewest) for one in measured])
     levels = [np.concatenate([_positive(chip.values[b], chip.valid[b]) for chip in chips]) for b in bands]
+    way = "measured" if all(one.windows for one in measured) else "assumed: too few pixels to measure"
     said = [
-        f"{name} {'given' if given is not None else 'measured'}"
+        f"{name} {'given' if given is not None else way}"
         for name, given in (("looks", looks), ("correlation", correlation))
     ]
     rhos = np.array([one.correlation if correlation is None else correlation for one in measured])
@@ -96,6 +95,7 @@ class Network:
         statistics: of the scene.
         device: where to compute.
         precision: inside the network.
+        limits: fewest, most looks that the network knows; it is told the nearest.
         symmetries: turned and mirrored passes that are averaged.
     """
 
@@ -104,6 +104,7 @@ class Network:
     device: torch.device
     precision: Precision
     symmetries: Symmetries
+    limits: tuple[float, float]
 
     def __post_init__(self) -> None:
         """Move the network to its device."""
@@ -121,11 +122,12 @@ class Network:
 
     def _band(self, values: Floats, valid: NDArray[np.bool_], band: int) -> Floats:
         level = self.statistics.level[band]
+        told = np.clip(self.statistics.looks[band : band + 1], *self.limits)
         logs = np.log(np.maximum(values, TINY, dtype=np.float64)) - level
         observed = torch.from_numpy(logs.astype(np.float32))[None, None].to(self.device)
         mask = torch.from_numpy(valid)[None, None].to(observed)
-        told = (self.statistics.looks[band : band + 1], self.statistics.correlation[band : band + 1])
-        speckle = SpeckleState(*(torch.from_numpy(x.astype(np.float32)).to(self.device) for x in told))
+        law = (told, self.statistics.correlation[band : band + 1])
+        speckle = SpeckleState(*(torch.from_numpy(x.astype(np.float32)).to(self.device) for x in law))
         reduced = self.precision != "float32"
         with enough_memory(values[None, None]), torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
             enhanced = despeckled_passes(self.generator, observed, speckle, mask, passes=self.symmetries)

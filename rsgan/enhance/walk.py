@@ -135,14 +135,15 @@ def keep_stored(radiometry: Backscatter) -> Restore:
     """Intensity -> numbers of `radiometry`; what is invalid keeps the number that the scene stores.
 
     So a border of zeros, the NaN of another band and a declared nodata all stay what they were. Where `radiometry` is
-    not the scene's own, what is invalid becomes NaN.
+    of another quantity than the scene's, what is invalid becomes NaN.
     """
 
     def restored(enhanced: Floats, step: Step, valid: NDArray[np.bool_], scene: Scene, nodata: float | None) -> Stored:
         dn = radiometry.to_dn(enhanced, nodata)
         if not valid.all():
-            kept = scene.read_kept(step.window.keep) if radiometry is scene.radiometry else np.full_like(dn, np.nan)
-            dn[~valid] = kept[~valid]
+            same = isinstance(scene.radiometry, Backscatter) and radiometry.quantity == scene.radiometry.quantity
+            kept = scene.read_kept(step.window.keep) if same else np.full_like(dn, np.nan)
+            dn[~valid] = (np.abs(kept) if np.iscomplexobj(kept) else kept)[~valid]
         return dn
 
     return restored

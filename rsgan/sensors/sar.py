@@ -209,8 +209,8 @@ class SpeckleEstimate:
     windows: int
 
 
-ESTIMATE_SIDE = 15
-"""Side of the windows in which speckle is measured, pixels."""
+ESTIMATE_SIDE, SMALLEST_SIDE = 15, 7
+"""Side of the windows in which speckle is measured, pixels; the smaller one where fewer than four of these fit."""
 HOMOGENEOUS = 0.35
 """Share of windows with the least variance of log-intensity that are looked at for the correlation."""
 
@@ -235,8 +235,12 @@ def estimate_speckle(chips: Sequence[tuple[Floats, Valid]], side: int = ESTIMATE
     found = [_local_statistics(values, valid, side) for values, valid in chips]
     variances = np.concatenate([np.empty(0), *(part[0] for part in found)])
     if variances.size < 4:
-        return SpeckleEstimate(1.0, (0.0, 0.0), 0)
+        small = side <= SMALLEST_SIDE
+        return SpeckleEstimate(1.0, (0.0, 0.0), 0) if small else estimate_speckle(chips, SMALLEST_SIDE)
+    if np.median(variances) < log_variance(MOST_LOOKS):
+        return SpeckleEstimate(MOST_LOOKS, (0.0, 0.0), int(variances.size))
     products = np.concatenate([part[1] for part in found], axis=1)
+    products, variances = products[:, variances > 0], variances[variances > 0]
     centre = _mode(np.log(variances))
     order = np.argsort(np.abs(np.log(variances) - centre))[: max(4, int(HOMOGENEOUS * variances.size))]
     raw = products[1:, order].sum(1) / products[0, order].sum()
@@ -274,8 +278,7 @@ def _local_statistics(values: Floats, valid: Valid, side: int) -> tuple[NDArray[
         (relative[:, 1:] * relative[:, :-1]).mean((1, 2)),
         (relative[:, :, 1:] * relative[:, :, :-1]).mean((1, 2)),
     ])  # fmt: skip
-    kept = variance > 1e-12
-    return variance[kept], products[:, kept]
+    return variance, products
 
 
 def _levelled(windows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

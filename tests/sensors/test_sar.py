@@ -241,12 +241,23 @@ def test_windows_with_an_unusable_pixel_say_nothing(empty: float, chance: np.ran
     [
         [],
         [(np.ones((5, 40)), np.ones((5, 40), bool))],
-        [(np.ones((60, 60)), np.ones((60, 60), bool))],
         [(np.ones((60, 60)), np.zeros((60, 60), bool))],
         [(np.zeros((60, 60)), np.ones((60, 60), bool))],
     ],
-    ids=["no chip", "too small", "constant", "invalid", "zero"],
+    ids=["no chip", "too small", "invalid", "zero"],
 )
 def test_where_there_is_nothing_to_measure_one_white_look_is_taken(chips: list) -> None:
     found = estimate_speckle(chips)
     assert (found.looks, found.correlation, found.windows) == (1.0, (0.0, 0.0), 0)
+
+
+def test_even_ground_without_speckle_has_the_most_looks() -> None:
+    found = estimate_speckle([(np.ones((60, 60)), np.ones((60, 60), bool))])
+    assert (found.looks, found.correlation) == (1000.0, (0.0, 0.0))
+
+
+def test_small_images_are_measured_in_smaller_windows() -> None:
+    rng = np.random.default_rng(4)
+    found = [estimate_speckle([(draw_speckle(rng, (28, 28), 4.0), np.ones((28, 28), bool))]) for _ in range(30)]
+    assert min(one.windows for one in found) == 16
+    assert np.median([one.looks for one in found]) == pytest.approx(4, rel=0.15)
