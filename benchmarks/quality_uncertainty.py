@@ -31,8 +31,8 @@ from rsgan.geo import Scene
 from rsgan.metrics.coverage import local_gradient
 from rsgan.model import find_model, open_model, replace_card
 from rsgan.training.config import TrainConfig
-from rsgan.training.loading import load_config
 from rsgan.training.guided import load_held_out
+from rsgan.training.loading import load_config
 from rsgan.training.tiles import Tile, read_split
 from rsgan.training.validation import BORDER
 

@@ -12,6 +12,7 @@ from rsgan.errors import ConfigError
 
 if TYPE_CHECKING:
     from rsgan.evaluate import Evaluation
+    from rsgan.evaluate.speckle import SpeckleEvaluation
     from rsgan.report.page import Table
 
 PIPED_WIDTH = 120
@@ -53,6 +54,13 @@ def class_names(_: click.Context, parameter: click.Parameter, text: str | None) 
 @click.option(
     "--samples", type=int, default=9, show_default=True, help="Windows for SSIM, shift, shares of detail and spectra."
 )
+@click.option("--speckle", is_flag=True, help="ENHANCED is despeckled SAR  [default: where its tags say so]")
+@click.option("--looks", type=float, help="Looks of the observed SAR raster  [default: from the tags, else measured]")
+@click.option(
+    "--quantity",
+    type=click.Choice(["intensity", "amplitude", "db"]),
+    help="What the numbers of SAR rasters are  [default: found out]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace existing files of --json and --report.")
 @verbosity
 def command(
@@ -69,9 +77,12 @@ def command(
     With --reference and --observed the same figures are given for bicubic interpolation. Bands are matched by name;
     the rasters need the same corners, and pixels that nest. Pixels without data in one of them never count.
 
+    Despeckled SAR is judged by its ratio image, observed over despeckled, and by a reference without speckle.
+
     \b
     Examples:
       rsgan evaluate sharper.tif --observed scene.tif --report quality.html
+      rsgan evaluate clean.tif --observed sar.tif --report quality.html
       rsgan evaluate sharper.tif --reference truth.tif --observed scene.tif --json figures.json
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
@@ -89,12 +100,20 @@ def command(
         _write(found, file, report, quiet=quiet)
 
 
-def _evaluated(enhanced: Path, settings: dict[str, Any], progress: Any) -> Evaluation:  # noqa: ANN401 - a function
+def _evaluated(
+    enhanced: Path,
+    settings: dict[str, Any],
+    progress: Any,  # noqa: ANN401 - a function
+) -> Evaluation | SpeckleEvaluation:
     """Call evaluate; values and combinations that no raster could make right are wrong use."""
     from rsgan.evaluate import Options, evaluate
+    from rsgan.evaluate.speckle import evaluate_speckle, is_despeckled
 
     keys = ("data_range", "scale", "psf_sigma", "sensor", "reflectance_scale", "nodata", "samples", "classes")
     try:
+        if settings["speckle"] or is_despeckled(enhanced):
+            sar = {key: settings[key] for key in ("observed", "reference", "looks", "quantity")}
+            return evaluate_speckle(enhanced, **sar, progress=progress)
         return evaluate(
             enhanced,
             reference=settings["reference"],
@@ -117,8 +136,13 @@ def _check_outputs(json_path: Path | None, report: Path | None, *, overwrite: bo
         check_text(report, "--report", (".html", ".htm"), overwrite=overwrite)
 
 
-def _say(found: Evaluation, *, verbose: bool, quiet: bool) -> None:
+def _say(found: Evaluation | SpeckleEvaluation, *, verbose: bool, quiet: bool) -> None:
     """On stderr, what was compared with what."""
+    from rsgan.evaluate.speckle import SpeckleEvaluation, lines
+
+    if isinstance(found, SpeckleEvaluation):
+        talk(lines(found), quiet=quiet)
+        return
     from rsgan.evaluate.page import settings_of, subtitle
 
     talk([f"compared: {subtitle(found)}"], quiet=quiet)
@@ -126,16 +150,17 @@ def _say(found: Evaluation, *, verbose: bool, quiet: bool) -> None:
         talk((f"{name.lower()}: {value}" for name, value in settings_of(found)), quiet=quiet)
 
 
-def _print_tables(found: Evaluation) -> None:
+def _print_tables(found: Evaluation | SpeckleEvaluation) -> None:
     """On stdout, every table."""
     from rich.console import Console
 
+    from rsgan.evaluate.speckle import SpeckleEvaluation
     from rsgan.evaluate.tables import tables
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PIPED_WIDTH
-    for table in tables(found):
+    for table in found.tables() if isinstance(found, SpeckleEvaluation) else tables(found):
         console.print(_rich(table))
 
 
@@ -153,13 +178,13 @@ def _rich(table: Table) -> object:
     return drawn
 
 
-def _json_text(found: Evaluation) -> str:
+def _json_text(found: Evaluation | SpeckleEvaluation) -> str:
     import json
 
     return json.dumps(found.to_json(), indent=2, allow_nan=False) + "\n"
 
 
-def _write(found: Evaluation, json_path: Path | None, report: Path | None, *, quiet: bool) -> None:
+def _write(found: Evaluation | SpeckleEvaluation, json_path: Path | None, report: Path | None, *, quiet: bool) -> None:
     from rsgan.report.saving import save_text
 
     if json_path is not None:
@@ -167,7 +192,9 @@ def _write(found: Evaluation, json_path: Path | None, report: Path | None, *, qu
         talk([f"wrote {json_path}"], quiet=quiet)
     if report is not None:
         from rsgan.evaluate.page import page_of
+        from rsgan.evaluate.speckle import SpeckleEvaluation
         from rsgan.report.page import render
 
-        save_text(report, render(page_of(found)), "--report")
+        page = found.page() if isinstance(found, SpeckleEvaluation) else page_of(found)
+        save_text(report, render(page), "--report")
         talk([f"wrote {report}"], quiet=quiet)

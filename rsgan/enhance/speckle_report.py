@@ -10,18 +10,26 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from rsgan.enhance.despeckle import Despeckled, DespeckleJob
 from rsgan.enhance.preview import check_preview, worth_showing
 from rsgan.geo import Window
 from rsgan.geo.files import open_raster
-from rsgan.metrics.speckle import Criterion, SpeckleFigures, criteria, histogram_edges, plain_figures
-from rsgan.report.charts import Chart, Line, Words, line_chart
-from rsgan.report.colours import png, with_gaps
-from rsgan.report.page import Page, Picture, ShownPlace, Table, Tile, render
+from rsgan.metrics.speckle import Criterion, SpeckleFigures, criteria, plain_figures
+from rsgan.report.colours import png
+from rsgan.report.page import Page, Picture, ShownPlace, Tile, render
 from rsgan.report.panels import save_tiles
 from rsgan.report.saving import check_text, save_text
+from rsgan.report.speckle import (
+    LIMITS,
+    decibels,
+    grey,
+    image_limits,
+    ratio_histogram,
+    ratio_limits,
+    ratio_table,
+    speckle_table,
+)
 
 Pixels = NDArray[np.uint8]
 
@@ -29,14 +37,6 @@ SIDE = 256
 """Side of the part of the scene that is shown, pixels."""
 MOST_BANDS = 4
 """Bands that are shown, at most; figures are given for all."""
-CHART_BINS = 100
-LIMITS = (
-    "The figures need no image without speckle, and so they cannot tell whether what lies under the speckle is right: "
-    "an image that is too smooth shows in the ratio image, one with made-up texture may not.",
-    "They are held against speckle of the looks and correlation given above. Where these were measured on ground that "
-    "is nowhere even, the looks are too low and every figure with them.",
-    "Steady point targets and moving ones do not follow the law of speckle; in towns the ratio image departs from it.",
-)
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,13 @@ class Crop:
 
     def pictures(self) -> tuple[Pixels, Pixels, Pixels]:
         """Observed and despeckled in one stretch of their dB, and the ratio image in dB; (H, W, 3) bytes each."""
-        observed, enhanced = (_db(image) for image in (self.observed, self.enhanced))
-        shown = enhanced[self.valid]
-        low, high = np.percentile(shown, (1, 99)) if shown.size else (0.0, 1.0)
-        low, high = low - 2, max(high + 2, low + 3)
-        law = stats.gamma(self.looks, scale=1 / self.looks)
-        ends = [float(10 * np.log10(law.ppf(q))) for q in (0.01, 0.995)]
+        observed, enhanced = (decibels(image) for image in (self.observed, self.enhanced))
+        limits = image_limits(enhanced[self.valid])
         return (
-            self._grey(observed, low, high),
-            self._grey(enhanced, low, high),
-            self._grey(observed - enhanced, ends[0], ends[1]),
+            grey(observed, limits, self.valid),
+            grey(enhanced, limits, self.valid),
+            grey(observed - enhanced, ratio_limits(self.looks), self.valid),
         )
-
-    def _grey(self, decibel: NDArray[np.float64], low: float, high: float) -> Pixels:
-        grey = (np.clip((decibel - low) / (high - low), 0, 1) * 255).round().astype(np.uint8)
-        return with_gaps(np.repeat(grey[..., None], 3, axis=2), self.valid)
 
 
 def check_pictures(report: Path | None, preview: Path | None, *, overwrite: bool) -> None:
@@ -143,9 +135,14 @@ def page_of(job: DespeckleJob, result: Despeckled) -> Page:
         tiles=tuple(_tiles(names[0], result.figures[0])),
         places=tuple(_shown(crop) for crop in _crops(job, result)),
         swipe=("observed", "despeckled"),
-        tables=(*(_table(name, rows) for name, rows in judged.items()), _speckle(names, result)),
+        tables=(
+            *map(ratio_table, names, result.figures),
+            speckle_table(names, result.figures, result.statistics.source),
+        ),
         charts=tuple(
-            _histogram(name, figures) for name, figures in zip(names, result.figures, strict=True) if figures.pixels
+            ratio_histogram(name, figures)
+            for name, figures in zip(names, result.figures, strict=True)
+            if figures.pixels
         )[:MOST_BANDS],
         limits=LIMITS,
         notes=tuple(job.notes),
@@ -179,11 +176,6 @@ def _quarters(part: Window) -> Iterator[Window]:
         yield Window(
             part.col_off + right * (part.width - width), part.row_off + down * (part.height - height), width, height
         )
-
-
-def _db(intensity: NDArray[np.float64]) -> NDArray[np.float64]:
-    decibel: NDArray[np.float64] = 10 * np.log10(np.maximum(np.nan_to_num(intensity), 1e-30))
-    return decibel
 
 
 def _enlarged(pixels: Pixels) -> Pixels:
@@ -230,68 +222,6 @@ def _tiles(name: str, figures: SpeckleFigures) -> Iterator[Tile]:
     ):
         if not np.isnan(value):
             yield Tile(title, f"{value:.3g}", remark)
-
-
-def _table(name: str, rows: tuple[Criterion, ...]) -> Table:
-    said = {True: "yes", False: "no", None: "no figure"}
-    return Table(
-        f"Ratio image of {name}",
-        ("", "Figure", "Expected", "Kept", "What it says"),
-        tuple(
-            (
-                each.title,
-                "-" if np.isnan(each.value) else f"{each.value:.3f}",
-                each.expected,
-                said[each.kept],
-                each.meaning,
-            )
-            for each in rows
-        ),
-        caption="Even ground: blocks in which the observed image shows nothing but speckle.",
-    )
-
-
-def _speckle(names: tuple[str, ...], result: Despeckled) -> Table:
-    rows = tuple(
-        (
-            name,
-            f"{one.looks:.2f}",
-            f"{one.correlation[0]:.2f} x {one.correlation[1]:.2f}",
-            str(one.blocks),
-            f"{one.pixels}",
-        )
-        for name, one in zip(names, result.figures, strict=True)
-    )
-    return Table(
-        "Speckle",
-        ("", "Looks", "Correlation of neighbours", "Even blocks", "Pixels"),
-        rows,
-        caption=f"{result.statistics.source.capitalize()}. The correlation is from row to row x column to column.",
-    )
-
-
-def _histogram(name: str, figures: SpeckleFigures) -> Chart:
-    law = stats.gamma(figures.looks, scale=1 / figures.looks)
-    low, high = (float(10 * np.log10(law.ppf(q))) for q in (2e-3, 1 - 2e-4))
-    low, high = np.floor(low - 1), np.ceil(high + 1)
-    edges = np.linspace(low, high, CHART_BINS + 1)
-    cumulated = np.concatenate([[0.0], np.cumsum(figures.histogram)])
-    width = edges[1] - edges[0]
-    found = np.diff(np.interp(edges, histogram_edges(), cumulated)) / width
-    expected = np.diff(law.cdf(10 ** (edges / 10))) / width
-    centres = (edges[1:] + edges[:-1]) / 2
-    words = Words(
-        f"Ratio image of {name}",
-        f"Share of the pixels by the value of observed / despeckled, and what speckle of {figures.looks:.3g} looks "
-        "gives. A narrower line means that speckle stayed in the image, a shifted one that brightness changed.",
-        f"Histogram of the ratio image of {name} beside the law of speckle",
-        "observed / despeckled, dB",
-        "share per dB",
-    )
-    lines = [Line("ratio image", centres, found, "a"), Line("speckle", centres, expected, "b")]
-    return line_chart(
-        words, lines, x_range=(float(low), float(high)), y_range=(0.0, float(max(found.max(), expected.max())) * 1.05)
-    )
 
 
 def _settings(job: DespeckleJob, result: Despeckled) -> Iterator[tuple[str, str]]:
