@@ -135,6 +135,21 @@ def draw_speckle(
     return np.asarray(np.maximum(speckle, np.float32(1e-12)), np.float32)
 
 
+def add_noise_floor(ground: Floats, floor_db: float) -> NDArray[np.float32]:
+    """Mean intensity of ground seen through a receiver whose thermal noise lies `floor_db` below the ground's mean.
+
+    Signal and thermal noise are independent complex fields, so their powers add up before speckle multiplies the sum:
+    no ground looks darker than the floor.
+
+    Args:
+        ground: (H, W) intensity without speckle.
+        floor_db: power of the noise over the mean of the ground, dB, negative.
+
+    Source: Oliver and Quegan 2004, section 2.4 (noise equivalent backscatter).
+    """
+    return np.asarray(ground + ground.mean() * 10 ** (floor_db / 10), np.float32)
+
+
 def add_point(clutter: Floats, power: Floats, phase: Floats) -> NDArray[np.float32]:
     """Intensity of clutter and steady point scatterers seen together: |sqrt(I) + sqrt(P) exp(i phi)|^2.
 

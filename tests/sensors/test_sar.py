@@ -7,6 +7,7 @@ from scipy import stats
 from rsgan.sensors.sar import (
     MOST_CORRELATION,
     MOST_LOOKS,
+    add_noise_floor,
     add_point,
     centre_spectrum,
     draw_speckle,
@@ -261,3 +262,13 @@ def test_small_images_are_measured_in_smaller_windows() -> None:
     found = [estimate_speckle([(draw_speckle(rng, (28, 28), 4.0), np.ones((28, 28), bool))]) for _ in range(30)]
     assert min(one.windows for one in found) == 16
     assert np.median([one.looks for one in found]) == pytest.approx(4, rel=0.15)
+
+
+def test_thermal_noise_adds_power_under_the_darkest_ground() -> None:
+    rng = np.random.default_rng(8)
+    ground = np.where(np.arange(400)[:, None] < 200, 1.0, 1e-6) * np.ones((400, 400))
+    seen = add_noise_floor(ground, -20.0)
+    np.testing.assert_allclose(seen - ground, 0.01 * ground.mean(), rtol=1e-5)
+    field = rng.normal(size=(2, 400, 400)) * np.sqrt(ground / 2) + rng.normal(size=(2, 400, 400)) * np.sqrt(0.005 / 2)
+    for half in (slice(0, 200), slice(200, 400)):
+        assert np.square(field).sum(0)[half].mean() == pytest.approx(seen[half].mean(), rel=0.02)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from rsgan.sensors.procedural.backscatter import draw_lines, draw_points
-from rsgan.sensors.sar import add_point, draw_speckle
+from rsgan.sensors.sar import add_noise_floor, add_point, draw_speckle
 from rsgan.training.despeckle.batch import SpecklePairs
 from rsgan.training.despeckle.config import DespeckleConfig, SpeckleRanges
 from rsgan.training.despeckle.scenes import CleanScenes
@@ -34,7 +34,7 @@ class SyntheticDataset(Dataset[SpecklePairs]):
         reference = self.scenes.draw(rng)
         if rng.random() < ranges.lines:
             reference = np.exp(draw_lines(rng, np.log(reference), most=3))
-        reference = reference + np.float32(reference.mean() * 10 ** (rng.uniform(*ranges.floor_db) / 10))
+        reference = add_noise_floor(reference, rng.uniform(*ranges.floor_db))
         looks, correlation = draw_law(rng, ranges)
         observed = reference * draw_speckle(rng, reference.shape, looks, correlation)
         if rng.random() < ranges.points:
