@@ -34,7 +34,8 @@ from rsgan.card import Figure
 from rsgan.enhance.speckle import Network, SpeckleStatistics
 from rsgan.filters.speckle import FILTERS
 from rsgan.geo import Scene
-from rsgan.metrics.speckle import SpeckleFigures, SpeckleTally, enl, epd_roa, epi, m_index, texture_variation
+from rsgan.metrics.speckle import enl, epd_roa, epi, m_index, texture_variation
+from rsgan.metrics.speckle_tally import SpeckleFigures, SpeckleTally
 from rsgan.model import find_model, open_model, read_card, replace_card
 from rsgan.nn.generators import DespeckleGenerator
 from rsgan.sensors.procedural.backscatter import draw_backscatter

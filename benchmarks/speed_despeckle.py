@@ -4,8 +4,8 @@
 
 One band of side x side float32 pixels (one look, drawn), from GeoTIFF to GeoTIFF by `rsgan despeckle` in a process of
 its own, every other setting at its default; the last column is the time over that of `--method lee` in the same run,
-and "filter alone" the learning-free filter on an array, without files, statistics and figures. Peak memory is the process's
-largest resident set, which includes GDAL's block cache.
+and "filter alone" the learning-free filter on an array, without files, statistics and figures. Peak memory is the
+process's largest resident set, which includes GDAL's block cache.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from rsgan.cli.options import device_choice, friendly_errors, names, numbers, pr
 from rsgan.errors import RsganError
 
 if TYPE_CHECKING:
-    from rsgan.enhance.despeckle import DespeckleOptions, SarReading
+    from rsgan.enhance.speckle_method import DespeckleOptions, SarReading
 
 QUANTITIES = click.Choice(["intensity", "amplitude", "db"])
 
@@ -149,7 +149,7 @@ def command(
 
 
 def _reading(settings: dict[str, Any]) -> SarReading:
-    from rsgan.enhance.despeckle import SarReading
+    from rsgan.enhance.speckle_method import SarReading
 
     settings = settings | {"gsd_m": settings["gsd"]}
     return SarReading(**{field.name: settings[field.name] for field in fields(SarReading)})
@@ -157,7 +157,7 @@ def _reading(settings: dict[str, Any]) -> SarReading:
 
 def _options(settings: dict[str, Any]) -> DespeckleOptions:
     """Options from flags; values that no scene could make right are wrong use."""
-    from rsgan.enhance.despeckle import DespeckleOptions
+    from rsgan.enhance.speckle_method import DespeckleOptions
 
     given = {field.name: settings[field.name] for field in fields(DespeckleOptions) if field.name in settings}
     try:

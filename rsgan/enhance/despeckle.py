@@ -11,14 +11,14 @@ from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rsgan.card import ModelCard
 from rsgan.enhance.arrays import enhance_array, is_array
-from rsgan.enhance.options import Running, chosen_part
+from rsgan.enhance.options import chosen_part
 from rsgan.enhance.outputs import TAGS_OF_THE_INPUT
 from rsgan.enhance.paths import as_paths, refuse_twice
 from rsgan.enhance.speckle import (
@@ -30,96 +30,22 @@ from rsgan.enhance.speckle import (
     multitemporal,
     speckle_statistics,
 )
+from rsgan.enhance.speckle_method import (
+    FEWEST_LOOKS,
+    MOST_LOOKS,
+    DespeckleOptions,
+    SarReading,
+    SpeckleMethod,
+    Way,
+    chosen_method,
+)
 from rsgan.enhance.walk import Floats, Progress, Restore, Step, keep_stored, walk
 from rsgan.errors import ConfigError, ModelError, OutputError, RsganError, RsganWarning
-from rsgan.filters.speckle import reach
 from rsgan.geo import RasterWriter, Scene, Window, WindowPlan, plan
-from rsgan.metrics.speckle import SpeckleFigures, SpeckleTally
-from rsgan.model import Model, choose_device, find_model, open_model
+from rsgan.metrics.speckle_tally import SpeckleFigures, SpeckleTally
+from rsgan.model import choose_device
 from rsgan.nn.generators import DespeckleGenerator
-from rsgan.radiometry import SAR_INPUT_DTYPES, Backscatter, Quantity
-
-Way = Literal["network", "lee", "refined-lee", "lee-sigma", "gamma-map", "frost", "boxcar", "quegan-yu"]
-"""`network` runs a model; the others are learning-free filters, `quegan-yu` one for several dates."""
-MODEL = "sar-despeckle"
-"""Model of the package that despeckles."""
-FEWEST_LOOKS, MOST_LOOKS = 0.25, 1000.0
-
-
-@dataclass(frozen=True)
-class SarReading:
-    """How SAR files are read: what they do not say, or say wrongly.
-
-    Attributes:
-        bands: names or 1-based numbers of the bands to take; None takes all.
-        quantity: what the stored numbers are; None finds out.
-        stored_scale: stored number that means 1 dB or 1 unit, where the files do not say.
-        nodata: stored number that says "no data", where the files do not declare it.
-        date: which date of a NetCDF file or Zarr group that has several.
-        gsd_m: metres per pixel where the files do not say.
-        zero_valid: whether an intensity of 0 was measured; else it is the fill beside the swath.
-    """
-
-    bands: tuple[str, ...] | None = None
-    quantity: Quantity | None = None
-    stored_scale: float | None = None
-    nodata: float | None = None
-    date: str | None = None
-    gsd_m: float | None = None
-    zero_valid: bool = False
-
-
-@dataclass(frozen=True)
-class DespeckleOptions(Running):
-    """How to despeckle, apart from what and with which method.
-
-    Attributes:
-        looks: equivalent number of looks; None measures it.
-        correlation: lag-1 intensity correlation, from row to row and from column to column; None measures it.
-        filter_size: side of a filter's window, pixels.
-        output_quantity: what the output's numbers are; None keeps the input's.
-        ratio: GeoTIFF for the ratio image, float32; None writes none.
-    """
-
-    window: int = 1024
-    symmetries: Literal[1, 2, 4, 8] = 2
-    looks: float | None = None
-    correlation: tuple[float, float] | None = None
-    filter_size: int = 7
-    output_quantity: Quantity | None = None
-    ratio: Path | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be meant, whatever the scene.
-
-        Raises:
-            RsganError: naming the flag.
-        """
-        super().__post_init__()
-        if self.looks is not None and not FEWEST_LOOKS <= self.looks <= MOST_LOOKS:
-            raise RsganError(
-                f"--looks {self.looks:g}: expected {FEWEST_LOOKS:g} .. {MOST_LOOKS:g} (1 for single-look data, about "
-                "4.4 for Sentinel-1 GRD), or auto."
-            )
-        if self.correlation is not None and not all(0 <= rho <= 0.95 for rho in self.correlation):
-            raise RsganError(f"--correlation {self.correlation}: expected two numbers, 0 (white) .. 0.95.")
-
-
-@dataclass(frozen=True)
-class SpeckleMethod:
-    """What is done to a scene.
-
-    Attributes:
-        name: of the model or filter.
-        reach: pixels that an output pixel can depend on, to each side.
-        stride: pixels of which windows begin at a multiple.
-        model: open model; None for a filter.
-    """
-
-    name: str
-    reach: int
-    stride: int
-    model: Model | None = None
+from rsgan.radiometry import SAR_INPUT_DTYPES, Backscatter
 
 
 @dataclass(frozen=True)
@@ -455,7 +381,7 @@ def prepare(
         raise ConfigError(f"--method {method}: no such method; give {' or '.join(get_args(Way))}.")
     choose_device(options.device)
     refuse_twice(sources)
-    way = _method(method, model, options)
+    way = chosen_method(method, model, options)
     with ExitStack() as opening:
         scene = opening.enter_context(Scene.open_sar(sources, **vars(reading)))
         groups = same_polarisation(scene.bands)
@@ -471,29 +397,6 @@ def prepare(
         job.check()
         opening.pop_all()
         return job
-
-
-def _method(method: Way, model: str | Path | None, options: DespeckleOptions) -> SpeckleMethod:
-    """The network asked for, or a filter.
-
-    Raises:
-        RsganError: the model is missing or of another task, or flags contradict each other.
-    """
-    if method != "network":
-        for flag, given in (("--model", model), ("--sharpness", options.sharpness)):
-            if given is not None:
-                raise ConfigError(f"{flag} {given}: --method {method} has no network. Leave {flag} out.")
-        return SpeckleMethod(method, reach(method, options.filter_size), 1)
-    opened = open_model(find_model(MODEL if model is None else model))
-    if opened.card.task != "despeckle":
-        raise ModelError(
-            f"--model {opened.card.name} is for {opened.card.task}, not for despeckling. Leave --model out, or see "
-            "rsgan models."
-        )
-    generator = opened.generator(options.sharpness)
-    if not isinstance(generator, DespeckleGenerator):
-        raise ModelError(f"--model {opened.card.name} has no generator that despeckles.")
-    return SpeckleMethod(opened.card.name, generator.receptive_field, generator.config.stride, opened)
 
 
 def _stored(scene: Scene, options: DespeckleOptions) -> Backscatter:

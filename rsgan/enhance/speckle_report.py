@@ -15,7 +15,7 @@ from rsgan.enhance.despeckle import Despeckled, DespeckleJob
 from rsgan.enhance.preview import check_preview, worth_showing
 from rsgan.geo import Window
 from rsgan.geo.files import open_raster
-from rsgan.metrics.speckle import Criterion, SpeckleFigures, criteria, plain_figures
+from rsgan.metrics.speckle_tally import Criterion, SpeckleFigures, criteria, plain_figures
 from rsgan.report.colours import png
 from rsgan.report.page import Page, Picture, ShownPlace, Tile, render
 from rsgan.report.panels import save_tiles

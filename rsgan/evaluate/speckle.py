@@ -17,7 +17,7 @@ from scipy import ndimage
 from rsgan.errors import BandError, ConfigError, GridError, InputError
 from rsgan.geo import Scene, plan
 from rsgan.geo.files import open_raster
-from rsgan.metrics.speckle import SpeckleFigures, SpeckleTally, criteria, plain_figures
+from rsgan.metrics.speckle_tally import SpeckleFigures, SpeckleTally, criteria, plain_figures
 from rsgan.radiometry import Quantity
 from rsgan.report.page import Page, Table, Tile
 from rsgan.report.speckle import LIMITS, ratio_histogram, ratio_table, speckle_table

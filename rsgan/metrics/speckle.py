@@ -6,9 +6,7 @@ if the despeckled image is right. `valid` is bool (H, W), True = usable; all pix
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -94,14 +92,14 @@ def ratio_structure(ratio: ArrayLike, correlation: tuple[float, float] = (0.0, 0
         correlation: lag-1 intensity correlation of the speckle, from row to row and from column to column.
         lags: farthest neighbour.
     """
-    sums = _LagSums(lags)
+    sums = LagSums(lags)
     sums.add(np.asarray(ratio, np.float64))
     return sums.structure(correlation)
 
 
 def edge_correlation(ratio: ArrayLike, enhanced: ArrayLike) -> float:
     """|Correlation| of the ratio image with the Sobel magnitude of the logarithm of the despeckled one; 0 is ideal."""
-    sums = _EdgeSums()
+    sums = EdgeSums()
     sums.add(np.asarray(ratio, np.float64), np.asarray(enhanced, np.float64))
     return sums.correlation
 
@@ -162,7 +160,7 @@ def m_index(
     Source: Gomez et al. 2017, arXiv:1704.05952, section 3.
     """
     ratio = ratio_image(observed, enhanced)
-    blocks = _Blocks(looks, block)
+    blocks = Blocks(looks, block)
     blocks.add(np.asarray(observed, np.float64), np.asarray(enhanced, np.float64), ratio)
     found = blocks.figures
     residual = 0.0
@@ -182,218 +180,14 @@ def _homogeneity(levels: NDArray[np.uint8]) -> float:
     return float(graycoprops(matrix, "homogeneity").mean())
 
 
-@dataclass(frozen=True)
-class SpeckleFigures:
-    """Figures of one band that need no reference.
-
-    Attributes:
-        pixels: that were counted: valid, observed and despeckled intensity above 0.
-        looks: equivalent number of looks that the figures are held against.
-        correlation: lag-1 intensity correlation of the speckle, likewise.
-        blocks: homogeneous blocks of `BLOCK` pixels a side; 0 makes the figures that need them NaN.
-        enl_observed: equivalent number of looks of the observed image, median over the homogeneous blocks.
-        enl_enhanced: that of the despeckled one.
-        mean_ratio: MoR over all pixels.
-        mean_ratio_error: standard error of it if the ratio image is nothing but speckle.
-        ratio_variance: L x VoR over all pixels.
-        homogeneous_mean_ratio: MoR over the homogeneous blocks.
-        homogeneous_ratio_variance: L x VoR within them.
-        median_ratio_db: median of the ratio image over that of the speckle, dB.
-        ks_distance: of the ratio image from Gamma(L, 1/L), over every `STRIDE`-th pixel of the homogeneous blocks.
-        ks_pixels: how many pixels these are.
-        ratio_structure: largest difference between the correlations of the ratio image and of the speckle.
-        edge_correlation: |correlation| of the ratio image with the edges of the despeckled one.
-        intensity_change: mean despeckled over mean observed intensity, less 1.
-        histogram: share of the ratio image in each of `BINS` bins between the ends `RATIO_DB`, dB.
-    """
-
-    pixels: int
-    looks: float
-    correlation: tuple[float, float]
-    blocks: int
-    enl_observed: float
-    enl_enhanced: float
-    mean_ratio: float
-    mean_ratio_error: float
-    ratio_variance: float
-    homogeneous_mean_ratio: float
-    homogeneous_ratio_variance: float
-    median_ratio_db: float
-    ks_distance: float
-    ks_pixels: int
-    ratio_structure: float
-    edge_correlation: float
-    intensity_change: float
-    histogram: Floats = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """One figure beside what is expected of it.
-
-    Attributes:
-        key: name of the field of `SpeckleFigures`.
-        title: what people read.
-        value: the figure.
-        lowest: that is accepted; None for any.
-        highest: that is accepted; None for any.
-        meaning: in plain words, what it says.
-    """
-
-    key: str
-    title: str
-    value: float
-    lowest: float | None
-    highest: float | None
-    meaning: str
-
-    @property
-    def kept(self) -> bool | None:
-        """Whether it is as expected; None where there is no figure."""
-        if np.isnan(self.value):
-            return None
-        above = self.lowest is None or self.value >= self.lowest
-        return bool(above and (self.highest is None or self.value <= self.highest))
-
-    @property
-    def expected(self) -> str:
-        """The accepted range in words."""
-        if self.lowest is None:
-            return f"at most {self.highest:.3g}"
-        return f"at least {self.lowest:.3g}" if self.highest is None else f"{self.lowest:.3g} .. {self.highest:.3g}"
-
-
-def criteria(figures: SpeckleFigures) -> tuple[Criterion, ...]:
-    """The figures that a despeckled band is accepted by, with their limits."""
-    return (
-        Criterion("mean_ratio", "Mean of the ratio image", figures.mean_ratio, 0.95, 1.05,
-                  "1 if the mean intensity is kept everywhere; below 1 the despeckled image is too bright."),
-        Criterion("homogeneous_mean_ratio", "Mean of the ratio, even ground", figures.homogeneous_mean_ratio, 0.98,
-                  1.02, "The same where the observed image shows nothing but speckle."),
-        Criterion("ratio_variance", "Variance of the ratio, of the speckle's", figures.ratio_variance, 0.85, 1.15,
-                  "Below 1 speckle stayed in the image; above 1 ground went out with it."),
-        Criterion("homogeneous_ratio_variance", "Variance of the ratio, even ground",
-                  figures.homogeneous_ratio_variance, 0.90, 1.05, "The same on even ground."),
-        Criterion("median_ratio_db", "Median of the ratio, dB from the speckle's", figures.median_ratio_db, -0.2, 0.2,
-                  "Tells a lost bias of the logarithm, which the mean of the ratio can hide."),
-        Criterion("ks_distance", "Distance of the ratio from speckle's law", figures.ks_distance, None,
-                  float(0.01 + 1.63 / np.sqrt(max(figures.ks_pixels, 1))),
-                  "Largest gap between the two cumulated histograms."),
-        Criterion("ratio_structure", "Structure in the ratio image", figures.ratio_structure, None, 0.05,
-                  "Neighbours in the ratio image are alike only as far as speckle makes them: more is ground."),
-        Criterion("edge_correlation", "Edges in the ratio image", figures.edge_correlation, None, 0.05,
-                  "The ratio image does not know where the edges of the despeckled one are."),
-    )  # fmt: skip
-
-
-@dataclass
-class SpeckleTally:
-    """Figures of a band that is too large to be held: add its windows one by one.
-
-    Attributes:
-        looks: equivalent number of looks that the figures are held against.
-        correlation: lag-1 intensity correlation of the speckle, from row to row and from column to column.
-    """
-
-    looks: float
-    correlation: tuple[float, float]
-    sums: Floats = field(default_factory=lambda: np.zeros(5))
-    histogram: Floats = field(default_factory=lambda: np.zeros(BINS))
-    lags: _LagSums = field(default_factory=lambda: _LagSums(LAGS))
-    edges: _EdgeSums = field(default_factory=lambda: _EdgeSums())
-    blocks: _Blocks = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Begin with nothing."""
-        self.blocks = _Blocks(self.looks, BLOCK)
-
-    def add(
-        self,
-        observed: NDArray[np.floating],
-        enhanced: NDArray[np.floating],
-        valid: Bools,
-        *,
-        row: int = 0,
-        column: int = 0,
-    ) -> None:
-        """Take one window.
-
-        Args:
-            observed: (h, w) intensity.
-            enhanced: (h, w) intensity.
-            valid: (h, w).
-            row: of the window's first pixel; the subsample of the distribution is laid on the whole raster.
-            column: likewise.
-        """
-        ratio = ratio_image(observed, enhanced, valid=valid)
-        usable = np.isfinite(ratio)
-        if not usable.any():
-            return
-        kept = ratio[usable]
-        self.sums += [kept.size, kept.sum(), np.square(kept).sum(), observed[usable].sum(dtype=np.float64),
-                      enhanced[usable].sum(dtype=np.float64)]  # fmt: skip
-        sampled = ratio[-row % STRIDE :: STRIDE, -column % STRIDE :: STRIDE]
-        self.histogram += _histogram(sampled[np.isfinite(sampled)])
-        self.lags.add(ratio)
-        self.edges.add(ratio, enhanced)
-        self.blocks.add(observed, enhanced, ratio)
-
-    def figures(self) -> SpeckleFigures:
-        """The figures; NaN where nothing could be measured."""
-        looks, correlation = self.looks, self.correlation
-        with np.errstate(invalid="ignore", divide="ignore"):
-            pixels, mean, square, observed, enhanced = self.sums
-            mean, square = mean / pixels, square / pixels
-            histogram = self.histogram / self.histogram.sum()
-            change = enhanced / observed - 1
-            found, even = self.blocks.figures, self.blocks.histogram
-        alike = np.prod([1 + 2 * np.power(rho, np.arange(1, LAGS + 1) ** 2).sum() for rho in correlation])
-        blank = float("nan")
-        enl_observed, enl_enhanced = np.median(found[:, :2], 0).tolist() if len(found) else (blank, blank)
-        return SpeckleFigures(
-            pixels=int(pixels),
-            looks=looks,
-            correlation=correlation,
-            blocks=len(found),
-            enl_observed=enl_observed,
-            enl_enhanced=enl_enhanced,
-            mean_ratio=float(mean),
-            mean_ratio_error=float(np.sqrt(alike / (looks * pixels))) if pixels else blank,
-            ratio_variance=float(looks * (square - mean**2)),
-            homogeneous_mean_ratio=float(found[:, 2].mean()) if len(found) else blank,
-            homogeneous_ratio_variance=float(looks * found[:, 3].mean()) if len(found) else blank,
-            median_ratio_db=_median_of(histogram) - median_db(looks) if pixels else blank,
-            ks_distance=_ks_of(even / even.sum(), looks) if len(found) else blank,
-            ks_pixels=int(even.sum()),
-            ratio_structure=self.lags.structure(correlation),
-            edge_correlation=self.edges.correlation,
-            intensity_change=float(change),
-            histogram=histogram,
-        )
-
-
-def histogram_edges() -> Floats:
-    """(BINS + 1,) ends of the histogram's bins, dB."""
-    return np.linspace(*RATIO_DB, BINS + 1)
-
-
-def _histogram(ratio: Floats) -> Floats:
+def ratio_counts(ratio: Floats) -> Floats:
+    """(BINS,) how many values of the ratio image (N,) lie in each bin of dB between the ends `RATIO_DB`."""
     decibel = 10 * np.log10(np.maximum(ratio, 1e-12))
     return np.histogram(np.clip(decibel, *RATIO_DB), BINS, RATIO_DB)[0].astype(np.float64)
 
 
-def _median_of(histogram: Floats) -> float:
-    cumulated = np.concatenate([[0.0], np.cumsum(histogram)])
-    return float(np.interp(0.5, cumulated, histogram_edges()))
-
-
-def _ks_of(histogram: Floats, looks: float) -> float:
-    law = stats.gamma(looks, scale=1 / looks).cdf(10 ** (histogram_edges()[1:] / 10))
-    return float(np.abs(np.cumsum(histogram) - law).max())
-
-
 @dataclass
-class _LagSums:
+class LagSums:
     """Covariances of the ratio image, about 1, with its neighbours along both axes."""
 
     lags: int
@@ -407,6 +201,7 @@ class _LagSums:
         self.products, self.counts = np.zeros((2, self.lags)), np.zeros((2, self.lags))
 
     def add(self, ratio: Floats) -> None:
+        """Take the ratio image (h, w) of one window."""
         usable = np.isfinite(ratio)
         excess = np.where(usable, ratio - 1, 0.0).astype(np.float32)
         self.count += int(usable.sum())
@@ -419,6 +214,7 @@ class _LagSums:
                 self.counts[axis, lag - 1] += int(np.count_nonzero(known[lag:] & known[:-lag]))
 
     def structure(self, correlation: tuple[float, float]) -> float:
+        """See `ratio_structure`; NaN where nothing could be measured."""
         if not self.count:
             return float("nan")
         mean = self.mean / self.count
@@ -432,12 +228,13 @@ class _LagSums:
 
 
 @dataclass
-class _EdgeSums:
+class EdgeSums:
     """Moments of the ratio image and of the Sobel magnitude of the despeckled logarithm."""
 
     sums: Floats = field(default_factory=lambda: np.zeros(6))
 
     def add(self, ratio: Floats, enhanced: NDArray[np.floating]) -> None:
+        """Take one window, (h, w) each."""
         usable = np.isfinite(ratio)
         if not usable.any():
             return
@@ -450,6 +247,7 @@ class _EdgeSums:
 
     @property
     def correlation(self) -> float:
+        """See `edge_correlation`; NaN where nothing could be measured."""
         count, first, second, squares, slopes, mixed = self.sums
         if not count:
             return float("nan")
@@ -458,7 +256,7 @@ class _EdgeSums:
 
 
 @dataclass
-class _Blocks:
+class Blocks:
     """Homogeneous blocks: those without an invalid pixel whose observed looks are about the scene's."""
 
     looks: float
@@ -467,6 +265,7 @@ class _Blocks:
     histogram: Floats = field(default_factory=lambda: np.zeros(BINS))
 
     def add(self, observed: NDArray[np.floating], enhanced: NDArray[np.floating], ratio: Floats) -> None:
+        """Take one window, (h, w) each."""
         side = self.side
         high, wide = (n // side for n in ratio.shape)
         if not high or not wide:
@@ -483,7 +282,7 @@ class _Blocks:
         ratios = ratios[even]
         means, spread = ratios.mean((1, 2)), ratios.var((1, 2))
         self.found.append(np.stack([_looks_of(before[even]), _looks_of(after[even]), means, spread], 1))
-        self.histogram += _histogram(ratios[:, ::STRIDE, ::STRIDE].ravel())
+        self.histogram += ratio_counts(ratios[:, ::STRIDE, ::STRIDE].ravel())
 
     @property
     def figures(self) -> Floats:
@@ -517,14 +316,3 @@ def _correlation(first: Floats, second: Floats) -> float:
     if first.size < 2 or first.std() == 0 or second.std() == 0:
         return float("nan")
     return float(np.corrcoef(first, second)[0, 1])
-
-
-FIGURE_NAMES: Final = tuple(name for name in SpeckleFigures.__dataclass_fields__ if name != "histogram")
-"""Fields of `SpeckleFigures` that are single numbers or pairs, in order."""
-
-
-def plain_figures(figures: SpeckleFigures) -> Iterator[tuple[str, object]]:
-    """Names and values for JSON: NaN becomes None."""
-    for name in FIGURE_NAMES:
-        value = getattr(figures, name)
-        yield name, None if isinstance(value, float) and not np.isfinite(value) else value

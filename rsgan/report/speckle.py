@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from rsgan.metrics.speckle import SpeckleFigures, criteria, histogram_edges
+from rsgan.metrics.speckle_tally import SpeckleFigures, criteria, histogram_edges
 from rsgan.report.charts import Chart, Line, Words, line_chart
 from rsgan.report.colours import with_gaps
 from rsgan.report.page import Table

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rsgan.card import ModelCard, ProbeCoefficients
+from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import Discriminator, PatchDiscriminator, SpeckleDiscriminator
 from rsgan.nn.generators import DespeckleGenerator, Generator, ResidualGenerator
 from rsgan.training import batch
@@ -118,8 +119,8 @@ class Superres:
     def game(self, generator: Generator, discriminator: Discriminator | None) -> Game:
         """See `Task.game`."""
         config, bands = self.config, self.config.model.bands
-        assert isinstance(generator, ResidualGenerator)
-        assert discriminator is None or isinstance(discriminator, PatchDiscriminator)
+        if not isinstance(generator, ResidualGenerator) or isinstance(discriminator, SpeckleDiscriminator):
+            raise ConfigError("task superres needs a generator of kind residual and a discriminator of kind patch.")
         return PairedGame(
             generator,
             discriminator,
@@ -163,8 +164,8 @@ class Despeckle:
 
     def game(self, generator: Generator, discriminator: Discriminator | None) -> Game:
         """See `Task.game`."""
-        assert isinstance(generator, DespeckleGenerator)
-        assert discriminator is None or isinstance(discriminator, SpeckleDiscriminator)
+        if not isinstance(generator, DespeckleGenerator) or isinstance(discriminator, PatchDiscriminator):
+            raise ConfigError("task despeckle needs a generator of kind despeckle and a discriminator of kind speckle.")
         precision = getattr(torch, self.config.training.precision)
         return DespeckleGame(generator, discriminator, self.config.losses, precision)
 

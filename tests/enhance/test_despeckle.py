@@ -13,7 +13,8 @@ from affine import Affine
 from PIL import Image
 
 import rsgan
-from rsgan.enhance.despeckle import DespeckleOptions, SarReading, prepare
+from rsgan.enhance.despeckle import prepare
+from rsgan.enhance.speckle_method import DespeckleOptions, SarReading
 from rsgan.enhance.speckle_report import check_pictures, save_preview, save_report
 from rsgan.errors import ConfigError, GridError, InputError, ModelError, OutputError, RsganError, RsganWarning
 from rsgan.sensors.sar import draw_speckle

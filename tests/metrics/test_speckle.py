@@ -11,24 +11,20 @@ from rsgan.errors import GridError, InputError
 from rsgan.metrics.speckle import (
     BLOCK,
     STRIDE,
-    SpeckleFigures,
-    SpeckleTally,
-    criteria,
     edge_correlation,
     enl,
     epd_roa,
     epi,
-    histogram_edges,
     ks_distance,
     m_index,
     mean_ratio,
     median_ratio_db,
-    plain_figures,
     ratio_image,
     ratio_structure,
     ratio_variance,
     texture_variation,
 )
+from rsgan.metrics.speckle_tally import SpeckleFigures, SpeckleTally, criteria, histogram_edges, plain_figures
 from rsgan.sensors.sar import draw_speckle, log_bias
 
 SHAPE = (300, 250)
