@@ -16,7 +16,6 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from rsgan.card import ModelCard
 from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.options import chosen_part
 from rsgan.enhance.outputs import TAGS_OF_THE_INPUT
@@ -31,8 +30,6 @@ from rsgan.enhance.speckle import (
     speckle_statistics,
 )
 from rsgan.enhance.speckle_method import (
-    FEWEST_LOOKS,
-    MOST_LOOKS,
     DespeckleOptions,
     SarReading,
     SpeckleMethod,
@@ -252,8 +249,7 @@ class DespeckleJob:
             if not isinstance(generator, DespeckleGenerator):
                 raise ModelError(f"{model.card.name} is for {model.card.task}, not for despeckling.")
             device = choose_device(options.device)
-            limits = _known_looks(model.card)
-            return Network(generator, statistics, device, options.precision, options.symmetries, limits)
+            return Network(generator, statistics, device, options.precision, options.symmetries, self.method.looks)
         if self.method.name == "quegan-yu":
             return multitemporal(groups, statistics, options.filter_size)
         return classical(self.method.name, statistics, options.filter_size)
@@ -265,12 +261,12 @@ class DespeckleJob:
             RsganError: the scene cannot be read, or the output not written; no output is left then.
         """
         started = time.perf_counter()
-        options, card = self.options, None if self.method.model is None else self.method.model.card
+        options = self.options
         statistics = speckle_statistics(
             self.scene,
             looks=options.looks,
             correlation=options.correlation,
-            fewest=0.0 if card is None else _known_looks(card)[0],
+            fewest=self.method.looks[0],
         )
         remove = self._remove(statistics, same_polarisation(self.scene.bands))
         enhancer = SpeckleEnhancer(remove, self.method.reach, keep_ratio=options.ratio is not None)
@@ -318,10 +314,6 @@ class DespeckleJob:
             "RSGAN_STATISTICS": statistics.source,
             "RSGAN_NOTE": f"what lies under the speckle is estimated by {self.method.name}, not observed",
         }
-
-
-def _known_looks(card: ModelCard) -> tuple[float, float]:
-    return card.looks or (FEWEST_LOOKS, MOST_LOOKS)
 
 
 def _rounded(values: Sequence[float] | NDArray[np.floating]) -> str:

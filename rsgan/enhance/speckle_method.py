@@ -95,6 +95,12 @@ class SpeckleMethod:
     stride: int
     model: Model | None = None
 
+    @property
+    def looks(self) -> tuple[float, float]:
+        """Fewest, most looks that it knows."""
+        known = None if self.model is None else self.model.card.looks
+        return known or (FEWEST_LOOKS, MOST_LOOKS)
+
 
 def chosen_method(method: Way, model: str | Path | None, options: DespeckleOptions) -> SpeckleMethod:
     """The network asked for, or a filter.
