@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rsgan.sensors.procedural.backscatter import draw_backscatter, draw_lines, draw_points
+from rsgan.sensors.procedural.backscatter import draw_backscatter, draw_lattice, draw_lines, draw_points
 
 
 def decibels(intensity: np.ndarray) -> np.ndarray:
@@ -78,3 +78,11 @@ def test_the_same_seed_draws_the_same_points() -> None:
     first, second, other = (draw_points(np.random.default_rng(seed), np.ones((20, 20))) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first[0], other[0])
+
+
+def test_cells_repeat_within_their_gaps() -> None:
+    drawn = [draw_lattice(np.random.default_rng(seed), (64, 48)) for seed in range(40)]
+    assert all(one.shape == (64, 48) and one.dtype == np.float32 for one in drawn)
+    assert all((one > 0).all() and np.isfinite(one).all() for one in drawn)
+    np.testing.assert_array_equal(drawn[7], draw_lattice(np.random.default_rng(7), (64, 48)))
+    assert np.median([10 * np.log10(one.max() / one.min()) for one in drawn]) > 5

@@ -39,6 +39,31 @@ def draw_lines(rng: np.random.Generator, log: Floats, most: int = 5) -> Floats:
     return log
 
 
+def draw_lattice(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
+    """Intensity (H, W) around 1 of cells that repeat: orchards, rows of houses, beds and walls, with gaps between."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    bend = rng.uniform(0, 3) * smooth_noise(rng, shape, float(np.exp(rng.uniform(3.0, 4.5))))
+    angle = rng.choice([0.0, np.pi / 2, rng.uniform(0, np.pi)]) + rng.normal(0, 0.03)
+    across = rows * np.cos(angle) - columns * np.sin(angle) + bend
+    along = rows * np.sin(angle) + columns * np.cos(angle) + bend
+    height = float(np.exp(rng.uniform(np.log(4), np.log(40))))
+    length = height * float(np.exp(rng.uniform(0, 1.3)))
+    row = np.floor(across / height)
+    shifted = along / length + rng.choice([0.0, 0.5, rng.random()]) * row
+    column = np.floor(shifted)
+    edge = np.minimum(
+        0.5 - np.abs(across / height - row - 0.5), (0.5 - np.abs(shifted - column - 0.5)) * length / height
+    )
+    gap = np.clip(rng.uniform(0.3, 2.0) + 0.5 - edge * height, 0, 1)  # 1 inside a gap of a few pixels
+    levels = rng.normal(0, rng.uniform(0, 2.5), (64, 64))
+    cells = levels[(row.astype(int)) % 64, (column.astype(int)) % 64]
+    texture = rng.uniform(0, 1.5) * smooth_noise(rng, shape, float(np.exp(rng.uniform(0.0, 2.0))))
+    contrast = rng.uniform(1, 12) * rng.choice([-1, 1])
+    bright = np.exp(DB * (cells + texture))
+    dark = np.exp(DB * (contrast + rng.uniform(0, 1) * texture))
+    return np.asarray(bright * (1 - gap) + dark * gap, np.float32)
+
+
 def draw_points(rng: np.random.Generator, intensity: Floats) -> tuple[Floats, Floats]:
     """Steady scatterers: their power over the ground's median, up to +25 dB, and the phase between both, (H, W)."""
     power = np.zeros_like(intensity)

@@ -65,6 +65,7 @@ class SyntheticData(Frozen):
         photographs: names of pictures of scikit-image's `data` that serve as scenes, too.
         photograph_share: share of training chips cut from them.
         procedural: share of training chips drawn by `sensors.procedural.backscatter` instead of read.
+        lattices: share of those that are cells that repeat.
         validation: held-out optical rasters; a place that is in both splits is an error.
     """
 
@@ -75,6 +76,7 @@ class SyntheticData(Frozen):
     photographs: tuple[str, ...] = ()
     photograph_share: float = Field(default=0.0, ge=0, le=1)
     procedural: float = Field(default=0.0, ge=0, le=1)
+    lattices: float = Field(default=0.0, ge=0, le=1)
     validation: tuple[Source, ...]
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skimage import color, data
 
 from rsgan.errors import ConfigError
-from rsgan.sensors.procedural.backscatter import draw_backscatter
+from rsgan.sensors.procedural.backscatter import draw_backscatter, draw_lattice
 from rsgan.training.despeckle.config import SyntheticData
 from rsgan.training.pairs import CANDIDATES, holds_chip, turn
 from rsgan.training.tiles import Tile
@@ -57,7 +57,8 @@ class CleanScenes:
         """One chip of intensity around 1, (size, size)."""
         kind = rng.random()
         if kind < self.config.procedural:
-            return draw_backscatter(rng, (self.size, self.size))
+            draw = draw_lattice if self.config.lattices > rng.random() else draw_backscatter
+            return draw(rng, (self.size, self.size))
         if self.photographs and kind < self.config.procedural + self.config.photograph_share:
             picture = self.photographs[int(rng.integers(len(self.photographs)))]
             chip = self._cut(rng, picture[None], None)
