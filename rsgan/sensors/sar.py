@@ -224,18 +224,19 @@ class SpeckleEstimate:
     windows: int
 
 
-ESTIMATE_SIDE, SMALLEST_SIDE = 15, 7
+ESTIMATE_SIDE, SMALLEST_SIDE = 11, 7
 """Side of the windows in which speckle is measured, pixels; the smaller one where fewer than four of these fit."""
 HOMOGENEOUS = 0.35
-"""Share of windows with the least variance of log-intensity that are looked at for the correlation."""
+"""Share of windows with the most frequent variance of log-intensity that are looked at for the correlation."""
 
 
 def estimate_speckle(chips: Sequence[tuple[Floats, Valid]], side: int = ESTIMATE_SIDE) -> SpeckleEstimate:
     """Looks and correlation of an image, from the most frequent variance of log-intensity in small windows.
 
     Texture only adds variance, so homogeneous ground shows as the mode of the local variances; a quantile would be
-    biased. The variance inside a window lacks that of its mean, which correlated speckle makes larger: both are solved
-    for together.
+    biased. What is smooth inside a window, a quadratic surface, is ground and is taken out; with it goes part of the
+    speckle, the more the stronger it is correlated. That part follows from the correlation, and both are solved for
+    together.
 
     Args:
         chips: (H, W) intensity and valid, of one band; pixels that are not positive are left out.
@@ -259,13 +260,12 @@ def estimate_speckle(chips: Sequence[tuple[Floats, Valid]], side: int = ESTIMATE
     centre = _mode(np.log(variances))
     order = np.argsort(np.abs(np.log(variances) - centre))[: max(4, int(HOMOGENEOUS * variances.size))]
     raw = products[1:, order].sum(1) / products[0, order].sum()
-    # What a window's own mean takes away from its variance and covariance: sum of correlations / pixels.
-    lost = np.zeros(2)
+    rho = np.clip(raw, 0.0, 0.95)
     for _ in range(20):
-        rho = np.clip(raw * (1 - lost[0]) + lost[0], 0.0, 0.95)
-        lost[:] = np.prod([_correlation_sum(value, side) for value in rho]) / side**2
-    variance = float(np.exp(centre)) / (1 - lost[0])
-    return SpeckleEstimate(looks_of_log_variance(variance), (float(rho[0]), float(rho[1])), int(variances.size))
+        left = _left_of_speckle(side, rho)
+        rho = np.clip(rho + raw - left[1:] / left[0], 0.0, 0.95)
+    looks = looks_of_log_variance(float(np.exp(centre)) / float(_left_of_speckle(side, rho)[0]))
+    return SpeckleEstimate(looks, (float(rho[0]), float(rho[1])), int(variances.size))
 
 
 def _local_statistics(values: Floats, valid: Valid, side: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -283,33 +283,41 @@ def _local_statistics(values: Floats, valid: Valid, side: int) -> tuple[NDArray[
 
     usable = valid & (values > 0)
     windows = blocks(np.where(usable, values, 1.0).astype(np.float64))[blocks(usable).all((1, 2))]
-    # A tilted plane is ground, not speckle: three degrees of freedom go.
-    logs, plane = _levelled(np.log(windows))
-    variance = np.square(logs).sum((1, 2)) / (side**2 - 3)
-    relative = windows / np.exp(plane)
+    logs, surfaces = np.log(windows).reshape(-1, side**2), _surfaces(side)
+    smooth = (logs @ surfaces) @ surfaces.T
+    relative = windows / np.exp(smooth.reshape(windows.shape))
     relative = relative / relative.mean((1, 2), keepdims=True) - 1
     products = np.stack([
         np.square(relative).mean((1, 2)),
         (relative[:, 1:] * relative[:, :-1]).mean((1, 2)),
         (relative[:, :, 1:] * relative[:, :, :-1]).mean((1, 2)),
     ])  # fmt: skip
-    return variance, products
+    return np.square(logs - smooth).mean(1), products
 
 
-def _levelled(windows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Square windows (K, side, side) without their least-squares plane, and the plane."""
-    side = windows.shape[-1]
-    offsets = np.linspace(-1, 1, side)
-    plane = windows.mean((1, 2), keepdims=True) + np.zeros_like(windows)
-    for ramp in (offsets[:, None] * np.ones(side), offsets[None] * np.ones((side, 1))):
-        plane += (windows * ramp).sum((1, 2), keepdims=True) / (ramp**2).sum() * ramp
-    return windows - plane, plane
+@lru_cache(maxsize=4)
+def _surfaces(side: int) -> NDArray[np.float64]:
+    """Orthonormal quadratic surfaces over a window, (side^2, 6)."""
+    across, even = np.linspace(-1, 1, side), np.ones(side)
+    pairs = [(even, even), (across, even), (even, across), (across**2, even), (even, across**2), (across, across)]
+    terms = np.stack([np.outer(*pair).ravel() for pair in pairs], axis=1)
+    return np.asarray(np.linalg.qr(terms)[0])
 
 
-def _correlation_sum(correlation: float, side: int) -> float:
-    """Sum over the lags of a window, weighted by how often they occur, for a Gaussian correlation along one axis."""
-    lags = np.arange(1, side)
-    return float(1 + 2 * ((1 - lags / side) * correlation ** (lags**2)).sum())
+def _left_of_speckle(side: int, correlation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3,) variance and lag-1 covariances, from row to row and from column to column, without quadratic surfaces.
+
+    Of speckle of variance 1 whose correlation is Gaussian along both axes, in the mean over a window.
+    """
+    lags = np.subtract.outer(np.arange(side), np.arange(side)) ** 2
+    rows, columns = (np.where(lags == 0, 1.0, float(rho) ** lags) for rho in correlation)
+    surfaces = _surfaces(side)
+    taken = np.eye(side**2) - surfaces @ surfaces.T
+    left = (taken @ np.kron(rows, columns) @ taken).reshape(side, side, side, side)
+    at = np.einsum("ijij->ij", left)
+    down = np.einsum("ijij->ij", left[:-1, :, 1:, :])
+    right = np.einsum("ijij->ij", left[:, :-1, :, 1:])
+    return np.array([at.mean(), down.mean(), right.mean()])
 
 
 def _mode(values: NDArray[np.float64]) -> float:
