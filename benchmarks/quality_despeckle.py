@@ -39,7 +39,7 @@ from rsgan.metrics.speckle_tally import SpeckleFigures, SpeckleTally
 from rsgan.model import find_model, open_model, read_card, replace_card
 from rsgan.nn.generators import DespeckleGenerator
 from rsgan.sensors.procedural.backscatter import draw_backscatter
-from rsgan.sensors.sar import add_point, draw_speckle, estimate_speckle
+from rsgan.sensors.sar import add_point, draw_speckle, estimate_speckle, looks_of_log_variance
 
 Floats = NDArray[np.floating]
 Method = Callable[[Floats, float, tuple[float, float]], Floats]
@@ -54,6 +54,8 @@ LEVELS: tuple[tuple[float, float], ...] = ((1, 0.0), (2, 0.0), (4, 0.0), (8, 0.0
 TARGETS = {(1, 0.0): 29.8, (4, 0.0): 33.0, (10, 0.0): 35.0, (1, 0.19): 27.0}
 CAMERA, SIDE = slice(128, 384), 256
 DEFAULT = "ours"
+UNCHANGED = 0.5
+"""|ln| of the ratio of two dates, each a mean of 5 x 5 pixels, below which ground counts as unchanged."""
 
 
 @dataclass(frozen=True)
@@ -527,7 +529,7 @@ def row_holes(ways: dict[str, Method]) -> Iterator[Row]:
 
 
 def row_looks(shown: Pictures) -> Iterator[Row]:
-    """17: looks told wrongly."""
+    """17: looks told wrongly; mean over the pictures."""
     for looks in (4, 10):
         for factor in (0.8, 1.2):
             gaps, means = [], []
@@ -538,7 +540,7 @@ def row_looks(shown: Pictures) -> Iterator[Row]:
                 if right is not None:
                     gaps.append(psnr(right, truth) - psnr(wrong, truth))
                     means.append(wrong.mean() / right.mean() - 1)
-            drop, bias = max(gaps), max(map(abs, means))
+            drop, bias = float(np.mean(gaps)), float(np.mean(np.abs(means)))
             yield Row(
                 "17",
                 f"looks told {factor:g} times, L={looks:g}",
@@ -648,32 +650,44 @@ def real_table(folder: Path, ways: dict[str, Method]) -> tuple[str, list[Row]]:
     return table(head, lines), rows
 
 
+def looks_of_dates(dates: Floats) -> float:
+    """Looks from how dates differ, (D, H, W): half the variance of the logarithm of the ratio of neighbours.
+
+    By the median absolute deviation, so that what changed hardly counts. Needs no even ground, unlike the estimate from
+    one date; steady scatterers of towns, which differ less than speckle would, make it higher.
+    """
+    gaps = np.diff(np.log(dates), axis=0)
+    gaps -= np.median(gaps, axis=(1, 2), keepdims=True)
+    deviation = 1.4826 * np.median(np.abs(gaps), axis=(1, 2))
+    return looks_of_log_variance(float(np.median(deviation**2)) / 2)
+
+
 def series(folder: Path) -> Iterator[tuple[str, Floats]]:
     """(D, H, W) intensity of each polarisation and orbit of the time series."""
     for path in sorted((folder / "sentinel1" / "timeseries").glob("*.nc")):
         with xr.open_dataset(path) as dataset:
-            hours = dataset["t"].dt.hour.to_numpy() * 60 + dataset["t"].dt.minute.to_numpy()
+            minutes = (dataset["timestamp"].dt.hour * 60 + dataset["timestamp"].dt.minute).to_numpy()
             for band in ("VV", "VH"):
-                stack = 10 ** (dataset[band].to_numpy().astype(np.float64) * 1e-4 / 10)
-                whole = np.isfinite(stack).all((1, 2)) & (dataset[band].to_numpy() > -(10**6)).all((1, 2))
-                for number, minute in enumerate(sorted(set((hours // 4).tolist()))):
-                    dates = stack[whole & (hours // 4 == minute)]
+                stack = 10 ** (dataset[band].to_numpy().astype(np.float64) / 10)
+                whole = np.isfinite(stack).all((1, 2))
+                for orbit in sorted(set((minutes // 4).tolist())):
+                    dates = stack[whole & (minutes // 4 == orbit)]
                     if len(dates) >= 20:
-                        yield f"{path.stem.split('_')[3][-6:]} {band} {number}", dates
+                        yield f"{path.stem.split('_')[3][-6:]} {band} {orbit}", dates
 
 
 def row_series(folder: Path, ways: dict[str, Method]) -> Iterator[Row]:
-    """20: a date against the mean of the nearest three before and after it, and against its nearest neighbours."""
+    """20: a date against the mean of the nearest three before and after it, and against its two neighbours."""
     errors: dict[str, list[float]] = {name: [] for name in ways}
     deviances: dict[str, list[float]] = {name: [] for name in ways}
     for _, dates in series(folder):
-        laws = [estimate_speckle([(date, np.ones(date.shape, bool)) for date in dates])]
-        looks, rho = laws[0].looks, laws[0].correlation
+        looks = looks_of_dates(dates)
+        rho = estimate_speckle([(date, np.ones(date.shape, bool)) for date in dates]).correlation
         for now in range(3, len(dates) - 3, 4):
             others = dates[[now - 3, now - 2, now - 1, now + 1, now + 2, now + 3]]
             mean = others.mean(0)
             change = np.log(ndimage.uniform_filter(dates[now], 5) / ndimage.uniform_filter(mean, 5))
-            same = np.abs(change) < 0.5
+            same = np.abs(change) < UNCHANGED
             if same.mean() < 0.2:
                 continue
             for name, remove in ways.items():
@@ -681,23 +695,8 @@ def row_series(folder: Path, ways: dict[str, Method]) -> Iterator[Row]:
                 errors[name].append(float(np.sqrt(np.mean(np.square(np.log(made / mean)[same])))))
                 near = others[[2, 3]]
                 deviances[name].append(float(np.mean([(np.log(made) + date / made)[same] for date in near])))
-    for what, found in (
-        ("log RMSE to the mean of six other dates", errors),
-        ("gamma likelihood of the dates beside it", deviances),
-    ):
-        ours = np.array(found[DEFAULT])
-        means = {name: float(np.mean(values)) for name, values in found.items()}
-        name, theirs = best(means, low=True)
-        gap = ours - np.array(found[name])
-        half = 1.96 * gap.std() / np.sqrt(len(gap))
-        yield Row(
-            "20",
-            f"{what}, {len(ours)} dates",
-            "below the best",
-            f"{means[DEFAULT]:.4f}",
-            f"{name} {theirs:.4f}; ours less by {-gap.mean():.4f} ± {half:.4f}",
-            gap.mean() + half < 0,
-        )
+    yield _paired(f"log RMSE to the mean of six other dates, {len(errors[DEFAULT])} dates", errors)
+    yield _paired(f"gamma likelihood of the two dates beside it, {len(errors[DEFAULT])} dates", deviances)
 
 
 def row_pairs(folder: Path, ways: dict[str, Method]) -> Iterator[Row]:
@@ -709,25 +708,24 @@ def row_pairs(folder: Path, ways: dict[str, Method]) -> Iterator[Row]:
             values = {name: dataset.read(names.index(name) + 1).astype(np.float64) for name in names}
         for channel in ("C11", "C22"):
             first, second = values[f"t1_{channel}"], values[f"t2_{channel}"]
-            law = estimate_speckle([(first, first > 0), (second, second > 0)])
+            looks = looks_of_dates(np.stack([first, second]))
+            rho = estimate_speckle([(first, first > 0), (second, second > 0)]).correlation
             change = np.log(ndimage.uniform_filter(first, 5) / ndimage.uniform_filter(second, 5))
-            same = np.abs(change) < 0.5
+            same = np.abs(change) < UNCHANGED
             for name, remove in ways.items():
-                made = remove(first, law.looks, law.correlation)
+                made = remove(first, looks, rho)
                 found[name].append(float(np.mean((np.log(made) + second / made)[same])))
-    if found[DEFAULT]:
-        means = {name: float(np.mean(values)) for name, values in found.items()}
-        name, theirs = best(means, low=True)
-        gap = np.array(found[DEFAULT]) - np.array(found[name])
-        half = 1.96 * gap.std() / np.sqrt(len(gap))
-        yield Row(
-            "20",
-            f"gamma likelihood of a second date, {len(gap)} chips of 100 pixels",
-            "below the best",
-            f"{means[DEFAULT]:.4f}",
-            f"{name} {theirs:.4f}; ours less by {-gap.mean():.4f} ± {half:.4f}",
-            gap.mean() + half < 0,
-        )
+    yield _paired(f"gamma likelihood of a second date, {len(found[DEFAULT])} chips of 100 pixels, towns", found)
+
+
+def _paired(what: str, found: dict[str, list[float]]) -> Row:
+    """Ours against the best baseline, date by date; low is good."""
+    means = {name: float(np.mean(values)) for name, values in found.items()}
+    name, theirs = best(means, low=True)
+    gap = np.array(found[DEFAULT]) - np.array(found[name])
+    half = 1.96 * gap.std() / np.sqrt(len(gap))
+    said = f"{name} {theirs:.4f}; ours less by {-gap.mean():.4f} ± {half:.4f}"
+    return Row("20", what, "below the best", f"{means[DEFAULT]:.4f}", said, bool(gap.mean() + half < 0))
 
 
 def strips(folder: Path, shown: Pictures, real: Path | None) -> None:
