@@ -123,7 +123,9 @@ class Training(Frozen):
         discriminator_warmup: first chips of the second stage in which only the discriminator learns.
         ramp_samples: chips over which the adversarial weight then grows to its final value.
         learning_rate: peak of the generator's cosine schedule in the first stage.
-        adversarial_learning_rate: peak of both networks' schedule in the second stage.
+        adversarial_learning_rate: peak of the generator's schedule in the second stage.
+        discriminator_learning_rate: peak of the discriminator's; None takes the generator's. A discriminator that
+            learns faster stays near its optimum (two time scales, Heusel et al. 2017, arXiv:1706.08500).
         learning_rate_warmup: chips of linear rise at the start of each stage.
         ema_half_life: chips after which an old weight counts half.
         r1_gamma: weight of the R1 penalty on references.
@@ -149,6 +151,7 @@ class Training(Frozen):
     ramp_samples: int = Field(default=1, ge=1)
     learning_rate: float = Field(gt=0)
     adversarial_learning_rate: float = Field(default=1e-4, gt=0)
+    discriminator_learning_rate: float | None = Field(default=None, gt=0)
     learning_rate_warmup: int = Field(default=0, ge=0)
     ema_half_life: float = Field(gt=0)
     r1_gamma: float = Field(default=1.0, ge=0)

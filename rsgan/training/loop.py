@@ -55,14 +55,16 @@ class Schedule:
         """Which stage a sample belongs to."""
         return "faithful" if samples_seen < self.training.faithful_samples else "adversarial"
 
-    def learning_rate(self, samples_seen: int) -> float:
-        """Linear rise, then half a cosine to 1 % of the peak, within the stage."""
+    def learning_rate(self, samples_seen: int, network: str = "generator") -> float:
+        """Of the generator or the discriminator: linear rise, then half a cosine to 1 % of the peak, in each stage."""
         training = self.training
         if self.stage(samples_seen) == "faithful":
             done, total, peak = samples_seen, training.faithful_samples, training.learning_rate
         else:
             done, total = samples_seen - training.faithful_samples, training.adversarial_samples
             peak = training.adversarial_learning_rate
+            if network == "discriminator":
+                peak = training.discriminator_learning_rate or peak
         rise = min(1.0, (done + training.batch_size) / max(training.learning_rate_warmup, 1))
         return peak * rise * (0.01 + 0.99 * (1 + math.cos(math.pi * min(done / max(total, 1), 1))) / 2)
 
@@ -133,7 +135,7 @@ class Trainer:
         loss.backward()
         norm = nn.utils.clip_grad_norm_(network.parameters(), clip)
         for group in optimizer.param_groups:
-            group["lr"] = self.schedule.learning_rate(self.samples_seen)
+            group["lr"] = self.schedule.learning_rate(self.samples_seen, name)
         optimizer.step()
         return {f"{name}/{key}": float(value.detach()) for key, value in terms.items()} | {f"{name}/norm": float(norm)}
 

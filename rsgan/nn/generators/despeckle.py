@@ -116,8 +116,8 @@ class ConditionedBlock(nn.Module):
     def forward(self, features: Tensor, conditions: Tensor) -> Tensor:
         """(N, width, H, W) features, (N, CONDITIONS) conditions -> features of the same shape."""
         gain, shift = self.modulation(conditions)[..., None, None].chunk(2, 1)
-        inner = functional.relu(self.first(features) * (1 + gain) + shift)
-        changed: Tensor = features + self.second(inner)
+        inner = (self.first(features) * (1 + gain)).add_(shift).relu_()  # in place: full-size features are large
+        changed: Tensor = self.second(inner).add_(features)
         return changed
 
 
@@ -204,12 +204,13 @@ class DespeckleGenerator(nn.Module):
         features, kept = self.head(seen), []
         for size, blocks in enumerate(self.descend):
             if size:
-                features = self.down[size - 1](features) + self.coarse[size - 1](pyramid[size - 1])
+                features = self.down[size - 1](features).add_(self.coarse[size - 1](pyramid[size - 1]))
             for block in blocks:  # type: ignore[attr-defined]
                 features = block(features, conditions)
-            kept.append(features)
+            if size < len(self.ascend):
+                kept.append(features)
         for size in range(len(self.ascend) - 1, -1, -1):
-            features = kept[size] + functional.pixel_shuffle(self.up[size](features), 2)
+            features = functional.pixel_shuffle(self.up[size](features), 2).add_(kept.pop())
             for block in self.ascend[size]:  # type: ignore[attr-defined]
                 features = block(features, conditions)
         return self.tail(features)  # type: ignore[no-any-return]
