@@ -82,7 +82,7 @@ def command(
     \b
     Examples:
       rsgan evaluate sharper.tif --observed scene.tif --report quality.html
-      rsgan evaluate clean.tif --observed sar.tif --report quality.html
+      rsgan evaluate clean.tif --observed sar.tif --report speckle.html
       rsgan evaluate sharper.tif --reference truth.tif --observed scene.tif --json figures.json
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():

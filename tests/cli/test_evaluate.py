@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 from affine import Affine
 from click.testing import Result
 
+import rsgan
 from rsgan.cli import main
 
 Run = Callable[..., Result]
+SAMPLES = Path(__file__).parents[2] / "data_samples"
 
 
 @pytest.fixture
@@ -30,18 +33,22 @@ def rasters(make_scene: Callable[..., Path]) -> dict[str, Path]:
 
 
 def test_the_examples_run_and_write_what_they_say(run: Run, rasters: dict[str, Path]) -> None:
+    shutil.copy(SAMPLES / "sar_vv_vh_10m.tif", "sar.tif")
+    rsgan.despeckle("sar.tif", "clean.tif", method="boxcar")
     command = main.get_command(click.Context(main), "evaluate")
     lines = [line.split()[1:] for line in (command.help or "").split("Examples:")[1].splitlines() if "rsgan" in line]
     for words in lines:
         result = run(*words)
         assert result.exit_code == 0, result.stderr
-        assert "Against what was observed" in result.stdout
+        assert ("Ratio image of VV" if words[1] == "clean.tif" else "Against what was observed") in result.stdout
     told = json.loads(Path("figures.json").read_text(encoding="utf-8"))
     assert told["bands"] == ["B02", "B03", "B04", "B08"]
-    assert Path("quality.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert sorted(path.name for path in Path.cwd().iterdir()) == sorted(
-        ["scene.tif", "sharper.tif", "truth.tif", "figures.json", "quality.html"]
-    )
+    for page in ("quality.html", "speckle.html"):
+        assert Path(page).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert {path.name for path in Path.cwd().iterdir()} == {
+        *("scene.tif", "sharper.tif", "truth.tif", "sar.tif", "clean.tif"),
+        *("figures.json", "quality.html", "speckle.html"),
+    }
 
 
 def test_figures_go_to_stdout_and_talk_to_stderr(run: Run, rasters: dict[str, Path]) -> None:

@@ -26,11 +26,12 @@ def examples(verb: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_of_each_verb_ends_with_two_examples_of_it(run: Run, verb: str) -> None:
+def test_help_of_each_verb_ends_with_examples_of_it(run: Run, verb: str) -> None:
     result = run(verb, "--help")
     assert result.exit_code == 0
     found = examples(verb)
-    assert [words[0] for words in found] == [verb, verb]
+    assert len(found) >= 2
+    assert {words[0] for words in found} == {verb}
     lines = [line.strip() for line in result.stdout.splitlines()]
     assert "Examples:" in lines
     assert {" ".join(["rsgan", *words]) for words in found} <= set(lines)

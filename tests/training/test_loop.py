@@ -17,6 +17,7 @@ from rsgan.training.config import TrainConfig
 from rsgan.training.loading import load_config
 from rsgan.training.loop import CHECKPOINT, CONFIG, LOG, MODEL, Schedule, Trainer, batches, plain, train
 from rsgan.training.pairs import PairDataset
+from rsgan.training.tasks import Superres
 from rsgan.training.tiles import load_tiles
 
 Tiny = Callable[..., TrainConfig]
@@ -91,6 +92,13 @@ def test_learning_rate_rises_then_follows_half_a_cosine_in_each_stage(
     schedule: Schedule, samples_seen: int, expected: float
 ) -> None:
     assert schedule.learning_rate(samples_seen) == pytest.approx(expected)
+
+
+def test_the_discriminator_may_learn_at_a_rate_of_its_own(schedule: Schedule) -> None:
+    assert schedule.learning_rate(1250, "discriminator") == schedule.learning_rate(1250)
+    faster = replace(schedule, training=schedule.training.model_copy(update={"discriminator_learning_rate": 4 * 2e-4}))
+    assert faster.learning_rate(1250, "discriminator") == pytest.approx(4 * faster.learning_rate(1250))
+    assert faster.learning_rate(500, "discriminator") == faster.learning_rate(500)
 
 
 @pytest.mark.parametrize(
@@ -182,9 +190,9 @@ def test_a_checkpoint_of_other_networks_is_refused(tiny: Tiny) -> None:
 @pytest.mark.usefixtures("two_places")
 def test_batches_go_on_where_they_stopped(tiny: Tiny) -> None:
     config = tiny()
-    tiles, _ = load_tiles(config.data, config.model.bands)
-    dataset = PairDataset(tiles, config)
-    whole, rest = list(batches(dataset, config.training, 0)), list(batches(dataset, config.training, 6))
+    task = Superres(config)
+    task.load(CPU)
+    whole, rest = list(batches(task, config.training, 0)), list(batches(task, config.training, 6))
     assert (len(whole), len(rest)) == (8, 5)
     for expected, found in zip(whole[3:], rest, strict=True):
         assert torch.equal(expected.observed, found.observed)
