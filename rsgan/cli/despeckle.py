@@ -80,7 +80,7 @@ def looks_or_auto(_: click.Context, parameter: click.Parameter, text: str) -> fl
 @click.option("--nodata", type=float, help="Stored number that says 'no data', where the file does not declare it.")
 @click.option("--zero-valid", is_flag=True, help="An intensity of exactly 0 was measured; else it is fill.")
 @click.option("--date", help="Which date of a NetCDF file or Zarr group that has several: '2018-05-07'.")
-@click.option("--window", type=int, default=1024, show_default=True, help="Side of the windows, pixels.")
+@click.option("--window", type=int, default=768, show_default=True, help="Side of the windows, pixels.")
 @click.option("--batch", type=int, default=1, show_default=True, help="Windows per call of the network.")
 @device_choice
 @click.option(

@@ -55,7 +55,7 @@ class DespeckleOptions(Running):
         ratio: GeoTIFF for the ratio image, float32; None writes none.
     """
 
-    window: int = 1024
+    window: int = 768
     symmetries: Literal[1, 2, 4, 8] = 2
     looks: float | None = None
     correlation: tuple[float, float] | None = None

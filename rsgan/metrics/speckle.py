@@ -39,6 +39,7 @@ def enl(intensity: ArrayLike, *, valid: ArrayLike | None = None) -> float:
 
     Raises:
         InputError: no pixel is valid.
+        GridError: `valid` is of another shape.
     """
     values = _values(intensity, valid)
     variance = float(values.var())
@@ -155,7 +156,7 @@ def m_index(
 
     The first part is half the mean, over homogeneous blocks, of the relative change of the looks and of |1 - mean
     ratio|; the second is 100 times the relative change of the homogeneity of grey levels when the ratio image is
-    shuffled.
+    shuffled. Where nothing at all was removed the looks of the ratio image, and with them M, have no upper end.
 
     Source: Gomez et al. 2017, arXiv:1704.05952, section 3.
     """
@@ -300,12 +301,21 @@ def _usable(left: Floats, right: Floats, valid: ArrayLike | None) -> Bools:
     if left.shape != right.shape:
         raise GridError(f"the images are {left.shape} and {right.shape} (height, width); expected one grid.")
     usable: Bools = np.isfinite(left) & np.isfinite(right) & (left > 0) & (right > 0)
-    return usable if valid is None else usable & np.asarray(valid, bool)
+    return usable & _mask(valid, left.shape)
+
+
+def _mask(valid: ArrayLike | None, shape: tuple[int, ...]) -> Bools:
+    if valid is None:
+        return np.ones(shape, bool)
+    mask = np.asarray(valid, bool)
+    if mask.shape != shape:
+        raise GridError(f"valid is {mask.shape}, the image {shape} (height, width); expected one grid.")
+    return mask
 
 
 def _values(image: ArrayLike, valid: ArrayLike | None) -> Floats:
     values = np.asarray(image, np.float64)
-    usable = np.isfinite(values) if valid is None else np.isfinite(values) & np.asarray(valid, bool)
+    usable = np.isfinite(values) & _mask(valid, values.shape)
     if not usable.any():
         raise InputError("no pixel is valid: there is nothing to measure. Choose a window with data.")
     kept: Floats = values[usable]

@@ -96,8 +96,8 @@ def poisson_divergence(reference: Tensor, enhanced: Tensor, valid: Tensor) -> Te
     it is 2 (sqrt R - sqrt R_hat)^2.
 
     Args:
-        reference: (N, 1, H, W) ln R.
-        enhanced: (N, 1, H, W) ln R_hat.
+        reference: (N, 1, H, W) ln R; anything finite where not valid.
+        enhanced: (N, 1, H, W) ln R_hat; anything finite where not valid.
         valid: (N, 1, H, W) 0 or 1.
 
     Source: Kullback and Leibler 1951; Banerjee et al. 2005, JMLR 6, table 1 (generalised I-divergence).
@@ -112,7 +112,7 @@ def ratio_statistics(log_ratio: Tensor, log_speckle: Tensor, weight: Tensor, loo
     """Squared departure of the ratio image's mean, L x variance and correlation from those of the true speckle.
 
     Args:
-        log_ratio: (N, 1, H, W) ln(observed / enhanced).
+        log_ratio: (N, 1, H, W) ln(observed / enhanced); anything finite where the weight is 0.
         log_speckle: (N, 1, H, W) ln(observed / reference) of the same pixels.
         weight: (N, 1, H, W) 1 where the pixel counts.
         looks: (N,) equivalent number of looks.

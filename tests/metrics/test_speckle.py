@@ -322,6 +322,13 @@ def test_images_of_two_grids_are_refused() -> None:
             figure()
 
 
+def test_a_mask_of_another_grid_is_refused() -> None:
+    image = np.ones((4, 6))
+    for figure in (lambda: enl(image, valid=image[:, 1:] > 0), lambda: ratio_image(image, image, valid=[True])):
+        with pytest.raises(GridError, match=r"valid is .*, the image \(4, 6\)"):
+            figure()
+
+
 def test_an_image_without_a_valid_pixel_is_refused() -> None:
     empty = np.full((6, 6), np.nan)
     for figure in (
