@@ -10,11 +10,14 @@ import pytest
 import rasterio
 import torch
 from affine import Affine
+from hypothesis import settings
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
 NORTH_UP = Affine(10, 0, 500000, 0, -10, 5000000)
 
+settings.register_profile("untimed", deadline=None)  # how long an example takes says nothing about what is right
+settings.load_profile("untimed")
 torch.set_warn_always(True)  # a warning given once per process would fail whichever test happens to come first
 
 

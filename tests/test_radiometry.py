@@ -16,7 +16,7 @@ def every_integer(dtype: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(scale=SCALES, offset_dn=OFFSETS_DN)
 def test_every_integer_survives_the_way_there_and_back(dtype: str, scale: float, offset_dn: float) -> None:
     dn = every_integer(dtype)
@@ -110,7 +110,7 @@ def backscatter(quantity: Quantity, dtype: str = "float32", scale: float = 1.0, 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16"])
 @pytest.mark.parametrize("quantity", ["intensity", "amplitude"])
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(scale=SCALES)
 def test_every_integer_survives_the_way_to_intensity_and_back(quantity: Quantity, dtype: str, scale: float) -> None:
     dn = every_integer(dtype)

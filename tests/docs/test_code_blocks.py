@@ -1,6 +1,6 @@
 """What the pages tell a reader to type works, block after block, in a folder with the samples at hand.
 
-Words behind a block's language: `no-run` for what cannot run here, `slow` for what takes more than about ten seconds.
+Words behind a block's language: `no-run` for what cannot run here, `slow` for what takes minutes.
 """
 
 import os
@@ -89,7 +89,7 @@ def run_in_copy(blocks: list[Block], folder: Path, environment: dict[str, str]) 
     for block in blocks:
         command = ["bash", "-euo", "pipefail", "-c"] if block.language == "sh" else [sys.executable, "-c"]
         done = subprocess.run(
-            [*command, block.code], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+            [*command, block.code], cwd=folder, env=environment, capture_output=True, text=True, timeout=900
         )
         missing = tuple(name for name in block.outputs if not (folder / name).is_file())
         outcomes.append(Outcome(block, done.returncode, done.stderr, missing))

@@ -169,7 +169,7 @@ def test_a_scene_longer_than_what_is_looked_at_in_one_piece(
     assert difference(pixels(run(pair.files, window=64, **how[way])), whole) <= 1
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_crop_gives_the_pixels_of_the_whole(
     make_pair: Callable[..., Pair], how: dict[str, dict], data: st.DataObject

@@ -76,7 +76,7 @@ def test_shipped_models_give_one_raster_in_any_tiling_batch_and_part(scene: Path
         assert dataset.bounds == (500330, 4999190, 500880, 4999790)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_crop_and_window_give_the_pixels_of_the_whole(
     make_raster: Make, land: Callable[..., np.ndarray], tiny_model: Path, data: st.DataObject

@@ -79,7 +79,7 @@ def run_identity(
     return target, enhancer
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raster=RASTERS, how=WALKS)
 def test_an_identity_enhancer_gives_the_enlarged_raster_bit_for_bit(
     make_raster: Callable[..., Path], draw_numbers: Callable[[dict], np.ndarray], raster: dict, how: dict

@@ -44,7 +44,7 @@ def test_a_band_without_valid_pixels_is_background_and_costs_the_others_nothing(
     np.testing.assert_array_equal(filled[1], np.float32(0.2))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**16), row=st.integers(0, 59), column=st.integers(0, 59), dense=st.floats(0.01, 0.99))
 def test_the_fill_is_the_same_bit_for_bit_in_every_tiling(seed: int, row: int, column: int, dense: float) -> None:
     rng = np.random.default_rng(seed)

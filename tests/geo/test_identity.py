@@ -53,7 +53,7 @@ def walk_through(source: Path, target: Path, size: int, stride: int, halo: int, 
                 canvas.add(dn.repeat(scale, axis=1).repeat(scale, axis=2), scale_window(step.keep, scale))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raster=RASTERS, walk=WALKS, scale=st.sampled_from([1, 1, 2, 3]))
 def test_identity_reproduces_the_scene_bit_for_bit(
     make_raster: Callable[..., Path],
@@ -80,7 +80,7 @@ def test_identity_reproduces_the_scene_bit_for_bit(
         assert (after.transform.a, after.transform.e) == gsd
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raster=RASTERS, size=st.integers(1, 45), stride=st.integers(1, 8))
 def test_filled_values_do_not_depend_on_the_tiling(
     make_raster: Callable[..., Path], draw_numbers: Callable[[dict], np.ndarray], raster: dict, size: int, stride: int
