@@ -90,7 +90,7 @@ def itakura_saito(excess: Tensor) -> Tensor:
 
 
 def poisson_divergence(reference: Tensor, enhanced: Tensor, valid: Tensor) -> Tensor:
-    """Mean of R ln(R / R_hat) - R + R_hat over valid pixels, over each chip's mean R.
+    """(N,) mean of R ln(R / R_hat) - R + R_hat over valid pixels, over each chip's mean R.
 
     Also a Bregman divergence, so its optimum is E[R | observed], but an error counts as in amplitude: near the minimum
     it is 2 (sqrt R - sqrt R_hat)^2.
@@ -104,8 +104,7 @@ def poisson_divergence(reference: Tensor, enhanced: Tensor, valid: Tensor) -> Te
     """
     truth, guess = reference.exp(), enhanced.exp()
     divergence = (truth * (reference - enhanced) - truth + guess) * valid
-    per_chip = divergence.sum((1, 2, 3)) / (truth * valid).sum((1, 2, 3)).clamp_min(1e-12)
-    return per_chip.mean()
+    return divergence.sum((1, 2, 3)) / (truth * valid).sum((1, 2, 3)).clamp_min(1e-12)
 
 
 def ratio_statistics(log_ratio: Tensor, log_speckle: Tensor, weight: Tensor, looks: Tensor, lags: int = 3) -> Tensor:

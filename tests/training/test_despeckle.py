@@ -1,6 +1,7 @@
 """Runs that despeckle: on drawn speckle, on pairs of dates, on thinned single dates and on complex data."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from scipy import ndimage
 
 from rsgan.errors import ConfigError
 from rsgan.model import open_model
-from rsgan.nn.generators import SpeckleState
+from rsgan.nn.generators import DespeckleGenerator, SpeckleState
 from rsgan.sensors.procedural.backscatter import draw_backscatter
 from rsgan.sensors.sar import centre_spectrum, draw_speckle, psf_taps
-from rsgan.training.despeckle.config import DespeckleConfig, SarSource
+from rsgan.training.despeckle.batch import SpecklePairs, collate
+from rsgan.training.despeckle.config import DespeckleConfig, DespeckleLosses, SarSource
 from rsgan.training.despeckle.loading import load_despeckle
 from rsgan.training.despeckle.observed import read_means
+from rsgan.training.games.despeckle import DespeckleGame
 from rsgan.training.loading import load_config
 from rsgan.training.loop import MODEL, Schedule, Trainer, batches, train
 from rsgan.training.tasks import task_of
@@ -290,6 +293,23 @@ def test_a_place_on_both_sides_is_refused(single: dict[str, Any], make: Make) ->
     data = {"kind": "thinning", "training": [{"glob": "*.tif"}], "validation": [{"glob": "b.tif"}]}
     with pytest.raises(ConfigError, match="one place"):
         load_despeckle(make(data | {"subsample": 1}), CPU)
+
+
+def test_chips_count_as_their_looks_to_the_power_of_the_exponent(synthetic: dict[str, Any], make: Make) -> None:
+    config = make(synthetic)
+    dataset, _ = load_despeckle(config, CPU)
+    pairs = replace(collate([dataset[0], dataset[1]]), looks=torch.tensor([1.0, 9.0]), clean=torch.ones(2))
+    pairs = replace(pairs, valid=torch.ones_like(pairs.valid))
+    game = DespeckleGame(DespeckleGenerator(config.generator), None, DespeckleLosses())
+
+    def terms(pairs: SpecklePairs, exponent: float) -> dict[str, float]:
+        losses = DespeckleLosses(looks_exponent=exponent)
+        values = replace(game, losses=losses).generator_terms(pairs, adversarial=False)
+        return {name: float(values[name].detach()) for name in ("content", "poisson", "log_l1")}
+
+    one, nine = (terms(SpecklePairs(**{n: v[i : i + 1] for n, v in vars(pairs).items()}), 0.0) for i in (0, 1))
+    assert terms(pairs, 0.0) == pytest.approx({name: (one[name] + nine[name]) / 2 for name in one}, rel=1e-4)
+    assert terms(pairs, 0.5) == pytest.approx({name: (one[name] + 3 * nine[name]) / 2 for name in one}, rel=1e-4)
 
 
 def test_the_schedule_falls_to_nothing() -> None:

@@ -190,13 +190,17 @@ class DespeckleLosses(Frozen):
         poisson: Kullback-Leibler divergence of intensities over the chip's mean, which listens to bright ground;
             near its minimum it is the squared error of the amplitude.
         log_l1: absolute error of the logarithm; only where the reference is free of speckle.
-        ratio: mean, variance and correlation of the ratio image against those of the true speckle; likewise.
+        looks_exponent: a chip counts as its looks to this power in the divergences and in `log_l1`: speckle of many
+            looks leaves small errors, which those of one look would drown.
+        ratio: mean, variance and correlation of the ratio image against those of the true speckle; only where the
+            reference is free of speckle.
         adversarial: final weight of the adversarial term of the image.
         adversarial_ratio: final weight of that of the ratio image, relative to `adversarial`.
     """
 
     poisson: float = Field(default=1.0, ge=0)
     log_l1: float = Field(default=0.1, ge=0)
+    looks_exponent: float = Field(default=0.0, ge=0, le=2)
     ratio: float = Field(default=0.05, ge=0)
     adversarial: float = Field(default=5e-3, ge=0)
     adversarial_ratio: float = Field(default=1.0, ge=0)

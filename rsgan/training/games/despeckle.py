@@ -44,10 +44,12 @@ class DespeckleGame:
         enhanced, valid = self.enhance(pairs), pairs.valid
         clean = valid * pairs.clean.reshape(-1, 1, 1, 1)
         excess = pairs.reference - enhanced
+        importance = pairs.looks**self.losses.looks_exponent
+        per_pixel = importance.reshape(-1, 1, 1, 1)
         terms = {
-            "content": _mean(itakura_saito(excess), valid),
-            "poisson": self.losses.poisson * poisson_divergence(pairs.reference, enhanced, valid),
-            "log_l1": self.losses.log_l1 * _mean(excess.abs(), clean),
+            "content": _mean(itakura_saito(excess) * per_pixel, valid),
+            "poisson": self.losses.poisson * (poisson_divergence(pairs.reference, enhanced, valid) * importance).mean(),
+            "log_l1": self.losses.log_l1 * _mean(excess.abs() * per_pixel, clean),
             "ratio": self.losses.ratio
             * ratio_statistics(pairs.observed - enhanced, pairs.observed - pairs.reference, clean, pairs.looks),
         }
