@@ -103,23 +103,79 @@ def look_weights(looks: float) -> NDArray[np.float64]:
     return np.append(np.full(rest, (1 - b) / rest), b)
 
 
+@lru_cache(maxsize=512)
+def before_averaging(correlation: float, count: int) -> tuple[float, float]:
+    """What speckle was like along one axis before the intensities of `count` neighbours were averaged.
+
+    Multilooking and resampling average intensity, which correlates it over `count` pixels: at the same lag-1
+    correlation, more at lag 2 than a point spread function alone does.
+
+    Args:
+        correlation: lag-1 intensity correlation afterwards, from 1 - 1 / `count` up: what averaging alone gives.
+        count: pixels averaged.
+
+    Returns:
+        Lag-1 correlation before, and variance afterwards over variance before.
+
+    Raises:
+        ValueError: averaging alone correlates more than `correlation`.
+    """
+
+    def covariance(before: float, lag: int) -> float:
+        return sum((count - abs(m)) * before ** ((lag - m) ** 2) for m in range(1 - count, count)) / count**2
+
+    def excess(before: float) -> float:
+        return covariance(before, 1) / covariance(before, 0) - correlation
+
+    if excess(0.0) > 1e-9:
+        raise ValueError(
+            f"the mean of {count} neighbours has a lag-1 correlation of {1 - 1 / count:.3g} at least; "
+            f"{correlation:.3g} is below it"
+        )
+    before = float(optimize.brentq(excess, 0.0, 0.999)) if excess(0.0) < -1e-9 else 0.0
+    return before, covariance(before, 0)
+
+
+def looks_before_averaging(looks: float, correlation: tuple[float, float], averaged: tuple[int, int]) -> float:
+    """Looks of what has `looks` after averaging, see `before_averaging`; below 1, no speckle gives that."""
+    kept = [before_averaging(rho, count)[1] for rho, count in zip(correlation, averaged, strict=True)]
+    return looks * kept[0] * kept[1]
+
+
 def draw_speckle(
     rng: np.random.Generator,
     shape: tuple[int, int],
     looks: float,
     correlation: tuple[float, float] = (0.0, 0.0),
+    averaged: tuple[int, int] = (1, 1),
 ) -> NDArray[np.float32]:
-    """One image of L-look speckle: gamma(L, 1/L) intensity of mean 1 and variance 1/L.
+    """One image of L-look speckle of mean 1 and variance 1/L: gamma(L, 1/L), where nothing is averaged.
 
     Args:
         rng: source of randomness.
         shape: (H, W).
         looks: L > 0; from 1 up for correlated speckle.
         correlation: lag-1 intensity correlation along rows' direction (from row to row) and columns'; 0 is white.
+        averaged: neighbours along each axis whose intensities are averaged, see `before_averaging`; looks and
+            correlation are those of the average, which is not quite gamma distributed.
 
     Returns:
         (H, W) float32, above 0.
+
+    Raises:
+        ValueError: no speckle gives `looks` after so much averaging, or averaging alone correlates more.
     """
+    if averaged != (1, 1):
+        fewer = looks_before_averaging(looks, correlation, averaged)
+        if fewer < 1:
+            raise ValueError(
+                f"{looks:g} looks cannot be a mean of {averaged}: that of one look has {looks / fewer:.3g}"
+            )
+        first, second = (before_averaging(rho, count)[0] for rho, count in zip(correlation, averaged, strict=True))
+        larger = (shape[0] + averaged[0] - 1, shape[1] + averaged[1] - 1)
+        finer = draw_speckle(rng, larger, fewer, (first, second))
+        means: NDArray[np.float32] = np.lib.stride_tricks.sliding_window_view(finer, averaged).mean((2, 3))
+        return means
     if max(correlation) <= 0:
         return np.asarray(np.maximum(rng.standard_gamma(looks, shape) / looks, 1e-12), np.float32)
     taps = [np.array(psf_taps(round(float(value), 3)), dtype=np.float32) for value in correlation]

@@ -10,12 +10,14 @@ from rsgan.sensors.sar import (
     MOST_LOOKS,
     add_noise_floor,
     add_point,
+    before_averaging,
     centre_spectrum,
     draw_speckle,
     estimate_speckle,
     log_bias,
     log_variance,
     look_weights,
+    looks_before_averaging,
     looks_of_log_variance,
     mean_amplitude,
     median_db,
@@ -112,6 +114,43 @@ def test_drawn_speckle_has_its_mean_variance_and_correlation_per_axis(
     assert speckle.mean() == pytest.approx(1, abs=0.02)
     assert looks * speckle.var() == pytest.approx(1, abs=0.05)
     assert lag_one(speckle) == pytest.approx(correlation, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("looks", "correlation", "averaged"),
+    [(4.4, (0.68, 0.73), (1, 3)), (16.0, (0.8, 0.7), (3, 3)), (4.0, (0.5, 0.0), (2, 1))],
+)
+def test_averaged_speckle_has_the_looks_and_the_correlation_asked_for(
+    looks: float, correlation: tuple[float, float], averaged: tuple[int, int], chance: np.random.Generator
+) -> None:
+    speckle = draw_speckle(chance, (600, 500), looks, correlation, averaged)
+    assert (speckle.shape, speckle.dtype) == ((600, 500), np.float32)
+    assert speckle.mean() == pytest.approx(1, abs=0.02)
+    assert looks * speckle.var() == pytest.approx(1, abs=0.08)
+    assert lag_one(speckle) == pytest.approx(correlation, abs=0.02)
+
+
+def test_averaging_white_speckle_is_closed_form() -> None:
+    for count in (1, 2, 3, 4):
+        assert before_averaging(1 - 1 / count, count) == pytest.approx((0, 1 / count))
+    assert looks_before_averaging(12.0, (0.5, 2 / 3), (2, 3)) == pytest.approx(2)
+
+
+def test_averaging_reaches_further_than_a_point_spread_function(chance: np.random.Generator) -> None:
+    def lag_two(averaged: tuple[int, int]) -> float:
+        speckle = draw_speckle(chance, (500, 500), 4.4, (0.0, 0.7), averaged)
+        return correlation_of(speckle[:, 2:], speckle[:, :-2])
+
+    # white neighbours, 3 averaged: 1 / 3; Gaussian field: 0.7 ** 4
+    assert lag_two((1, 1)) == pytest.approx(0.24, abs=0.02)
+    assert lag_two((1, 3)) == pytest.approx(0.35, abs=0.02)
+
+
+def test_averaging_that_cannot_be_is_refused(chance: np.random.Generator) -> None:
+    with pytest.raises(ValueError, match="at least"):
+        draw_speckle(chance, (8, 8), 4, (0.3, 0.0), (2, 1))
+    with pytest.raises(ValueError, match="1 looks cannot be a mean"):
+        draw_speckle(chance, (8, 8), 1, (0.6, 0.6), (2, 2))
 
 
 def test_correlated_speckle_of_one_look_is_exponential(chance: np.random.Generator) -> None:

@@ -18,11 +18,12 @@ from rsgan.errors import ConfigError
 from rsgan.model import open_model
 from rsgan.nn.generators import DespeckleGenerator, SpeckleState
 from rsgan.sensors.procedural.backscatter import draw_backscatter
-from rsgan.sensors.sar import centre_spectrum, draw_speckle, psf_taps
+from rsgan.sensors.sar import centre_spectrum, draw_speckle, looks_before_averaging, psf_taps
 from rsgan.training.despeckle.batch import SpecklePairs, collate
-from rsgan.training.despeckle.config import DespeckleConfig, DespeckleLosses, SarSource
+from rsgan.training.despeckle.config import DespeckleConfig, DespeckleLosses, SarSource, SpeckleRanges
 from rsgan.training.despeckle.loading import load_despeckle
 from rsgan.training.despeckle.observed import read_means
+from rsgan.training.despeckle.synthetic import draw_law
 from rsgan.training.games.despeckle import DespeckleGame
 from rsgan.training.loading import load_config
 from rsgan.training.loop import MODEL, Schedule, Trainer, batches, train
@@ -210,6 +211,14 @@ def test_drawn_speckle_has_the_law_that_the_networks_are_told(synthetic: dict[st
     ratios = [float((one.observed - one.reference).exp()[one.valid > 0].mean()) for one in pairs]
     assert np.mean(ratios) == pytest.approx(1, abs=0.05)
     assert all(one.fresh.exp().mean() == pytest.approx(1, abs=0.35) for one in pairs)
+
+
+def test_drawn_laws_are_ones_that_speckle_can_have() -> None:
+    ranges = SpeckleRanges(looks=(1, 16), correlated=0.8, correlation=(0.02, 0.8), averaged=0.8)
+    laws = [draw_law(np.random.default_rng(seed), ranges) for seed in range(300)]
+    assert all(looks_before_averaging(*law) >= 1 for law in laws if law[2] != (1, 1))
+    assert 0.1 < np.mean([law[2] != (1, 1) for law in laws]) < 0.8
+    assert all(law[2] == (1, 1) for law in laws if law[1] == (0.0, 0.0))
 
 
 def test_changes_between_dates_are_taken_out(dates: dict[str, Any], make: Make) -> None:

@@ -151,6 +151,7 @@ class SpeckleRanges(Frozen):
         single: share of chips with exactly the lowest number of looks, the hardest and most frequent case.
         correlated: share of chips whose speckle is correlated.
         correlation: lowest, highest lag-1 intensity correlation along each axis.
+        averaged: share of those whose correlation comes in part from averaging neighbours, as multilooking does.
         looks_error: standard deviation of the logarithm of (looks told / true looks).
         correlation_error: standard deviation of (correlation told - true one).
         lines: share of chips with thin lines laid over.
@@ -163,6 +164,7 @@ class SpeckleRanges(Frozen):
     single: float = Field(default=0.25, ge=0, le=1)
     correlated: float = Field(default=0.5, ge=0, le=1)
     correlation: tuple[float, float] = (0.02, 0.6)
+    averaged: float = Field(default=0.0, ge=0, le=1)
     looks_error: float = Field(default=0.05, ge=0)
     correlation_error: float = Field(default=0.03, ge=0)
     lines: float = Field(default=0.3, ge=0, le=1)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from rsgan.sensors.procedural.backscatter import draw_lines, draw_points
-from rsgan.sensors.sar import add_noise_floor, add_point, draw_speckle
+from rsgan.sensors.sar import add_noise_floor, add_point, draw_speckle, looks_before_averaging
 from rsgan.training.despeckle.batch import SpecklePairs
 from rsgan.training.despeckle.config import DespeckleConfig, SpeckleRanges
 from rsgan.training.despeckle.scenes import CleanScenes
@@ -35,27 +35,33 @@ class SyntheticDataset(Dataset[SpecklePairs]):
         if rng.random() < ranges.lines:
             reference = np.exp(draw_lines(rng, np.log(reference), most=3))
         reference = add_noise_floor(reference, rng.uniform(*ranges.floor_db))
-        looks, correlation = draw_law(rng, ranges)
-        observed = reference * draw_speckle(rng, reference.shape, looks, correlation)
+        looks, correlation, averaged = draw_law(rng, ranges)
+        observed = reference * draw_speckle(rng, reference.shape, looks, correlation, averaged)
         if rng.random() < ranges.points:
             power, phase = draw_points(rng, reference)
             observed, reference = add_point(observed, power, phase), reference + power
-        fresh = draw_speckle(rng, reference.shape, looks, correlation)
+        fresh = draw_speckle(rng, reference.shape, looks, correlation, averaged)
         valid = draw_holes(rng, reference.shape) if rng.random() < ranges.holes else np.ones(reference.shape, bool)
         told = looks * np.exp(ranges.looks_error * rng.standard_normal())
         rho = np.clip(np.array(correlation) + ranges.correlation_error * rng.standard_normal(2), 0, 1)
         return as_pairs(reference, observed, valid, fresh, told, rho, level=LEVEL_JITTER * rng.standard_normal())
 
 
-def draw_law(rng: np.random.Generator, ranges: SpeckleRanges) -> tuple[float, tuple[float, float]]:
-    """Looks and correlation of one chip."""
+def draw_law(rng: np.random.Generator, ranges: SpeckleRanges) -> tuple[float, tuple[float, float], tuple[int, int]]:
+    """Looks and correlation of one chip, and how many neighbours were averaged along each axis."""
     low, high = np.log(ranges.looks)
     looks = ranges.looks[0] if rng.random() < ranges.single else float(np.exp(rng.uniform(low, high)))
     if rng.random() >= ranges.correlated:
-        return looks, (0.0, 0.0)
+        return looks, (0.0, 0.0), (1, 1)
     first = rng.uniform(*ranges.correlation)
     second = first if rng.random() < 0.4 else rng.uniform(*ranges.correlation)
-    return max(looks, 1.0), (float(first), float(second))
+    looks, correlation = max(looks, 1.0), (float(first), float(second))
+    if ranges.averaged and rng.random() < ranges.averaged:
+        most = [int(1 / (1 - rho)) for rho in correlation]
+        averaged = (int(rng.integers(most[0])) + 1, int(rng.integers(most[1])) + 1)
+        if looks_before_averaging(looks, correlation, averaged) >= 1:
+            return looks, correlation, averaged
+    return looks, correlation, (1, 1)
 
 
 def draw_holes(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.bool_]:
