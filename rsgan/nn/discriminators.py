@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +22,7 @@ class PatchDiscriminatorConfig(BaseModel):
         scale: output pixels per input pixel (the condition is upsampled by it).
         channels: width of the first layer; doubles twice.
         strided: number of stride-2 layers; a logit has stride 2**strided output pixels.
+        spectral_norm: whether every layer's slope is held at 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,20 +32,22 @@ class PatchDiscriminatorConfig(BaseModel):
     scale: int = Field(ge=1)
     channels: int = Field(default=32, ge=4)
     strided: int = Field(default=2, ge=1, le=4)
+    spectral_norm: bool = True
 
 
-def patch_layers(inputs: int, channels: int, strided: int) -> nn.Sequential:
-    """Convolutions of a PatchGAN with spectral normalisation: `inputs` channels in, one logit per patch out.
+def patch_layers(inputs: int, channels: int, strided: int, spectral: bool) -> nn.Sequential:
+    """Convolutions of a PatchGAN: `inputs` channels in, one logit per patch out; with spectral normalisation or not.
 
     Source: Isola et al. 2017, arXiv:1611.07004 (patch logits); Miyato et al. 2018, arXiv:1802.05957 (spectral norm).
     """
+    bounded: Callable[[nn.Module], nn.Module] = spectral_norm if spectral else (lambda layer: layer)
     layers: list[nn.Module] = []
     width = channels
     for _ in range(strided):
-        layers += [spectral_norm(nn.Conv2d(inputs, width, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
+        layers += [bounded(nn.Conv2d(inputs, width, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
         inputs, width = width, min(2 * width, 4 * channels)
-    layers += [spectral_norm(nn.Conv2d(inputs, width, 3, padding=1)), nn.LeakyReLU(0.2)]
-    layers += [spectral_norm(nn.Conv2d(width, 1, 3, padding=1))]
+    layers += [bounded(nn.Conv2d(inputs, width, 3, padding=1)), nn.LeakyReLU(0.2)]
+    layers += [bounded(nn.Conv2d(width, 1, 3, padding=1))]
     return nn.Sequential(*layers)
 
 
@@ -64,7 +68,7 @@ class PatchDiscriminator(nn.Module):
     def __init__(self, config: PatchDiscriminatorConfig) -> None:
         super().__init__()
         self.config = config
-        self.layers = patch_layers(2 * config.bands, config.channels, config.strided)
+        self.layers = patch_layers(2 * config.bands, config.channels, config.strided, config.spectral_norm)
 
     @property
     def stride(self) -> int:
@@ -97,6 +101,7 @@ class SpeckleDiscriminatorConfig(BaseModel):
     Attributes:
         channels: width of the first layer of both networks; doubles twice.
         strided: number of stride-2 layers; a logit has stride 2**strided pixels.
+        spectral_norm: whether every layer's slope is held at 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,6 +109,7 @@ class SpeckleDiscriminatorConfig(BaseModel):
     kind: Literal["speckle"] = "speckle"
     channels: int = Field(default=32, ge=4)
     strided: int = Field(default=2, ge=1, le=4)
+    spectral_norm: bool = True
 
     @property
     def bands(self) -> int:
@@ -128,8 +134,8 @@ class SpeckleDiscriminator(nn.Module):
     def __init__(self, config: SpeckleDiscriminatorConfig) -> None:
         super().__init__()
         self.config = config
-        self.image = patch_layers(2 + CONDITIONS, config.channels, config.strided)
-        self.ratio = patch_layers(1 + CONDITIONS, config.channels, config.strided)
+        self.image = patch_layers(2 + CONDITIONS, config.channels, config.strided, config.spectral_norm)
+        self.ratio = patch_layers(1 + CONDITIONS, config.channels, config.strided, config.spectral_norm)
 
     @property
     def stride(self) -> int:

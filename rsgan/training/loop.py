@@ -24,6 +24,7 @@ from rsgan.nn.discriminators import Discriminator, build_discriminator
 from rsgan.nn.generators import Generator, build_generator
 from rsgan.training.checkpoint import load_checkpoint, save_checkpoint
 from rsgan.training.config import Training
+from rsgan.training.games.adversary import Adversary
 from rsgan.training.loading import AnyConfig
 from rsgan.training.tasks import Batch, Task, task_of
 
@@ -99,7 +100,8 @@ class Trainer:
         self.discriminator: Discriminator | None = None
         if config.discriminator is not None:
             self.discriminator = build_discriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
-        self.game = self.task.game(self.generator, self.discriminator)
+        self.adversary = Adversary(config.adversary, config.seed)
+        self.game = self.task.game(self.generator, self.discriminator, self.adversary)
         self.schedule = Schedule(config.training, config.losses.adversarial)
         self.samples_seen = 0
         self.faithful: State | None = None
@@ -153,11 +155,11 @@ class Trainer:
         values: dict[str, float] = {}
         training = self.config.training
         if adversarial and self.discriminator is not None:
-            count = self.samples_seen // training.batch_size
-            r1_weight = training.r1_gamma * training.r1_every if count % training.r1_every == 0 else 0.0
+            self.adversary.update = self.samples_seen // training.batch_size
             self.discriminator.requires_grad_(True)
-            terms = self.game.discriminator_terms(pairs, r1_weight)
+            terms = self.game.discriminator_terms(pairs)
             values |= self._step("discriminator", self.discriminator, terms, 1e3)
+            self.adversary.bound(self.discriminator)
             self.discriminator.requires_grad_(False)
         if self.schedule.generator_learns(self.samples_seen):
             weight = self.schedule.adversarial_weight(self.samples_seen)
@@ -177,6 +179,7 @@ class Trainer:
             "discriminator": None if self.discriminator is None else self.discriminator.state_dict(),
             "ema": self.ema.state_dict(),
             "faithful": self.faithful,
+            "adversary": self.adversary.state(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
         }
 
@@ -191,6 +194,7 @@ class Trainer:
             if self.discriminator is not None:
                 self.discriminator.load_state_dict(state["discriminator"])
             self.ema.load_state_dict(state["ema"])
+            self.adversary.load(state["adversary"])
             for name, optimizer in self.optimizers.items():
                 optimizer.load_state_dict(state["optimizers"][name])
         except (RuntimeError, KeyError, ValueError) as error:
@@ -212,7 +216,8 @@ class Trainer:
         text = self.config.model_dump_json()
         return self.task.card(
             discriminator=self.config.discriminator if self.faithful is not None else None,
-            objective="non-saturating" if self.faithful is not None else "none",
+            objective=self.config.adversary.objective if self.faithful is not None else "none",
+            real_label=self.config.adversary.real_label,
             probe=probe,
             samples_seen=self.samples_seen,
             config_sha256=hashlib.sha256(text.encode()).hexdigest(),

@@ -149,8 +149,8 @@ def test_the_discriminator_warms_up_alone_then_both_learn(tiny: Tiny) -> None:
 
 
 @pytest.mark.usefixtures("two_places")
-def test_the_penalty_on_references_comes_every_r1_every_updates(tiny: Tiny) -> None:
-    config = tiny(faithful_samples=0, adversarial_samples=8, r1_every=2, r1_gamma=1.0)
+def test_the_penalty_on_references_comes_every_other_update(tiny: Tiny) -> None:
+    config = tiny(faithful_samples=0, adversarial_samples=8, adversary={"r1": 1.0, "every": 2})
     trainer = Trainer(config, CPU)
     has_penalty = ["discriminator/r1" in trainer.update(batch_of(config)) for _ in range(4)]
     assert has_penalty == [True, False, True, False]
