@@ -29,8 +29,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import KFold
 
 import rsgan
-from benchmarks.quality_superres import observe, read, write, write_readme
-from benchmarks.results import record, table
+from benchmarks.quality_superres import observe, read, write
+from benchmarks.results import record, renew_block, table
 from rsgan.catalogue import RGBN
 from rsgan.errors import RsganWarning
 from rsgan.filters.back_projection import back_projection
@@ -544,7 +544,7 @@ def main() -> None:
         outcomes.append(Outcome(task, kind, counts))
         print(section(outcomes[-1]), flush=True)
     if arguments.only is None:
-        write_readme(summary(outcomes), PAGE)
+        renew_block("figures", summary(outcomes), PAGE)
         body = "\n\n".join(section(outcome) for outcome in outcomes)
         record("downstream.py", INTRODUCTION.format(seeds=arguments.seeds) + body)
 

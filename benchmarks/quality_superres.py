@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 import rsgan
-from benchmarks.results import record, table
+from benchmarks.results import record, renew_block, table
 from rsgan.card import Figure
 from rsgan.errors import RsganWarning
 from rsgan.filters.back_projection import back_projection
@@ -298,13 +298,6 @@ def summary(rows: list[Row]) -> str:
     return table(["protocol", *heads, "right / invented: back-projection", "ours"], body)
 
 
-def write_readme(text: str, path: Path = Path("README.md")) -> None:
-    """Put the summary between the README's markers."""
-    before, rest = path.read_text(encoding="utf-8").split("<!-- figures -->")
-    after = rest.split("<!-- /figures -->")[1]
-    path.write_text(f"{before}<!-- figures -->\n{text}\n<!-- /figures -->{after}", encoding="utf-8")
-
-
 def figures(rows: list[Row], scale: int) -> tuple[Figure, ...]:
     """What goes into the card: the default setting and its baseline."""
     found = []
@@ -380,7 +373,7 @@ def main() -> None:
     body = tables(rows) + "\n\n" + anecdotes(extra)
     print(body)
     if arguments.model is None:
-        write_readme(summary(rows))
+        renew_block("figures", summary(rows))
         record("quality_superres.py", "`python -m benchmarks.quality_superres --data DIR`\n\n" + body)
     if arguments.update_card:
         write_cards(rows, arguments.config)

@@ -42,6 +42,13 @@ def record(script: str, body: str, path: Path = RESULTS) -> None:
     partial.replace(path)
 
 
+def renew_block(name: str, text: str, path: Path = Path("README.md")) -> None:
+    """Put `text` between the page's markers `<!-- name -->` and `<!-- /name -->`."""
+    before, rest = path.read_text(encoding="utf-8").split(f"<!-- {name} -->")
+    after = rest.split(f"<!-- /{name} -->")[1]
+    path.write_text(f"{before}<!-- {name} -->\n{text}\n<!-- /{name} -->{after}", encoding="utf-8")
+
+
 def _version(package: str) -> str:
     try:
         return version(package)

@@ -28,6 +28,7 @@ WAYS = (
     ("refined-lee", ("--method", "refined-lee")),
     ("network, default", ()),
     ("network, 1 pass", ("--symmetries", "1")),
+    ("network, 2 passes", ("--symmetries", "2")),
     ("network, 8 passes", ("--symmetries", "8")),
     ("network, bfloat16, 8 passes", ("--symmetries", "8", "--precision", "bfloat16")),
 )

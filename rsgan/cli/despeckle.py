@@ -95,9 +95,9 @@ def looks_or_auto(_: click.Context, parameter: click.Parameter, text: str) -> fl
 @click.option(
     "--symmetries",
     type=click.Choice(["1", "2", "4", "8"]),
-    default="2",
+    default="4",
     show_default=True,
-    help="Turned and mirrored passes that are averaged; more are slower and a little better.",
+    help="Turned and mirrored passes that are averaged; 1 is about three times as fast as 4, and 0.15 dB worse.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done: quantity, windows, memory, size, time.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")

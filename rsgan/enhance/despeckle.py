@@ -73,7 +73,7 @@ class Despeckled:
             for name, looks, rho, figures in laws
         ]
         ratio = [] if self.ratio is None else [f"wrote {self.ratio}, observed / despeckled"]
-        return [*rows, *ratio, f"wrote {self.path} in {self.seconds:.1f} s"]
+        return [*rows, *statistics.doubts(bands), *ratio, f"wrote {self.path} in {self.seconds:.1f} s"]
 
 
 def _in_words(figures: SpeckleFigures) -> str:

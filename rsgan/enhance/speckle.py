@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,8 @@ from rsgan.sensors.sar import SpeckleEstimate, estimate_speckle
 
 Remove = Callable[[Floats, NDArray[np.bool_]], Floats]
 """Intensity and valid, (C, h, w) each, to intensity without speckle."""
+HARDLY_ANY = 40.0
+"""Looks above which an image hardly shows speckle: optical bands, means of many dates."""
 TINY = 1e-37
 """Intensity below which a float32 has no logarithm worth taking; the network floors far above it."""
 
@@ -41,6 +43,15 @@ class SpeckleStatistics:
     level: NDArray[np.float64]
     measured: tuple[SpeckleEstimate, ...]
     source: str
+
+    def doubts(self, bands: Sequence[str]) -> list[str]:
+        """What is odd for speckled radar, in words."""
+        return [
+            f"note: {name}: {one.looks:.0f} looks are measured, hardly any speckle; despeckling is for radar that was "
+            "not averaged much before"
+            for name, one in zip(bands, self.measured, strict=True)
+            if one.windows and one.looks > HARDLY_ANY
+        ]
 
 
 def speckle_statistics(

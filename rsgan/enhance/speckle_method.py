@@ -56,7 +56,6 @@ class DespeckleOptions(Running):
     """
 
     window: int = 768
-    symmetries: Literal[1, 2, 4, 8] = 2
     looks: float | None = None
     correlation: tuple[float, float] | None = None
     filter_size: int = 7

@@ -16,6 +16,7 @@ from benchmarks.quality_despeckle import (
     quality_tables,
     row_psnr,
     speckled,
+    summary,
 )
 
 
@@ -45,6 +46,16 @@ def test_tables_have_every_method() -> None:
     rows = list(row_psnr(shown))
     assert {row.number for row in rows} == {"1", "19"}
     assert "**no**" in as_table(rows)
+
+
+def test_the_readme_shows_ours_beside_the_best_filter() -> None:
+    shown = Pictures({name: classical(name) for name in BASELINES} | {DEFAULT: classical("frost")}, 1, None)
+    head, _, *lines = summary(shown).splitlines()
+    assert head == "| speckle | observed | best filter | ours | gain over the filter |"
+    assert [line.split(" | ")[0] for line in lines] == [
+        "| 1 look", "| 4 looks", "| 10 looks", "| 1 look, neighbours' correlation 0.19"
+    ]  # fmt: skip
+    assert lines[1].endswith("(frost) | 29.59 | 0.00 ± 0.00 |")
 
 
 def test_the_best_baseline_is_not_ours() -> None:

@@ -45,3 +45,13 @@ def test_the_machine_line_has_versions_and_no_host_name(results):
     assert f"Python {platform.python_version()}" in line
     assert "numpy " in line
     assert not platform.node() or platform.node() not in line
+
+
+def test_a_block_of_a_page_is_renewed_and_nothing_else(results, tmp_path):
+    page = tmp_path / "PAGE.md"
+    page.write_text("before\n<!-- sar -->\nold\n<!-- /sar -->\nafter\n<!-- other -->\n<!-- /other -->\n")
+    for _ in range(2):
+        results.renew_block("sar", "| new |", page)
+        assert page.read_text() == (
+            "before\n<!-- sar -->\n| new |\n<!-- /sar -->\nafter\n<!-- other -->\n<!-- /other -->\n"
+        )

@@ -32,6 +32,14 @@ def test_stdout_has_the_path_and_stderr_the_talk(run: Run, sar: Path) -> None:
     assert "equivalent looks" in result.stderr
 
 
+def test_what_hardly_has_speckle_is_doubted(run: Run, make_scene: MakeScene, sar: Path) -> None:
+    smooth = np.linspace(0.1, 0.2, 64 * 80).reshape(1, 64, 80) * draw_speckle(np.random.default_rng(1), (64, 80), 200.0)
+    optical = make_scene("optical.tif", smooth.astype(np.float32), descriptions=("B04",), scale=None)
+    assert "note: B04: " in (said := run("despeckle", optical, "--method", "lee").stderr)
+    assert "hardly any speckle" in said
+    assert "hardly any speckle" not in run("despeckle", sar, "--method", "lee").stderr
+
+
 def test_everything_beside_the_output(run: Run, sar: Path) -> None:
     result = run(
         "despeckle", sar, "-o", "clean.tif", "--ratio", "ratio.tif", "--report", "clean.json",
