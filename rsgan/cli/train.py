@@ -73,7 +73,10 @@ def command(
         run = out or Path("runs") / settings.model.name
         total = settings.training.faithful_samples + settings.training.adversarial_samples
         with progress_bar("chips", quiet=quiet or verbose) as progress:
-            for values in train(settings, run, device=choose_device(device), resume=resume):  # type: ignore[arg-type]
+            where = choose_device(device)  # type: ignore[arg-type]
+            for values in train(
+                settings, run, device=where, resume=resume, tell=lambda ill: talk([f"health: {ill}"], quiet=quiet)
+            ):
                 progress(int(values["samples_seen"]), total)
                 if verbose or any(key.startswith(("gain_db", "psnr_db")) for key in values):
                     talk(["  ".join(f"{key} {value:.5g}" for key, value in values.items())], quiet=quiet)

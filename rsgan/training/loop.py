@@ -6,8 +6,8 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -25,6 +25,7 @@ from rsgan.nn.generators import Generator, build_generator
 from rsgan.training.checkpoint import load_checkpoint, save_checkpoint
 from rsgan.training.config import Training
 from rsgan.training.games.adversary import Adversary
+from rsgan.training.health import Diagnosis, Health
 from rsgan.training.loading import AnyConfig
 from rsgan.training.tasks import Batch, Task, task_of
 
@@ -240,10 +241,17 @@ class Journal:
 
     def write(self, event: str, samples_seen: int, values: dict[str, float]) -> None:
         """Append one event."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"event": event, "samples_seen": samples_seen, **values}) + "\n")
+        self._append({"event": event, "samples_seen": samples_seen, **values})
         for key, value in values.items():
             self.board.add_scalar(f"{event}/{key}", value, samples_seen)
+
+    def say(self, samples_seen: int, diagnosis: Diagnosis) -> None:
+        """Append what was found to be wrong."""
+        self._append({"event": "health", "samples_seen": samples_seen, **asdict(diagnosis)})
+
+    def _append(self, event: dict[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event) + "\n")
 
 
 def batches(task: Task, training: Training, start: int) -> Iterator[Batch]:
@@ -259,7 +267,14 @@ def batches(task: Task, training: Training, start: int) -> Iterator[Batch]:
     yield from loader
 
 
-def train(config: AnyConfig, run: Path, *, device: torch.device, resume: bool = False) -> Iterator[dict[str, float]]:
+def train(
+    config: AnyConfig,
+    run: Path,
+    *,
+    device: torch.device,
+    resume: bool = False,
+    tell: Callable[[Diagnosis], None] = lambda _: None,
+) -> Iterator[dict[str, float]]:
     """Run a training; yields the values of every log event, so that a caller can show progress.
 
     Args:
@@ -267,6 +282,7 @@ def train(config: AnyConfig, run: Path, *, device: torch.device, resume: bool = 
         run: folder of the run: config.yaml, log.jsonl, checkpoint.pt, panels/, model.safetensors.
         device: where to compute.
         resume: go on from the run's checkpoint.
+        tell: what to do with a disease of the game that was found; it is in the log in any case.
 
     Raises:
         ConfigError: no tiles, a place on both sides of the split, or a run folder that is in use.
@@ -284,9 +300,13 @@ def train(config: AnyConfig, run: Path, *, device: torch.device, resume: bool = 
     run.mkdir(parents=True, exist_ok=True)
     (run / CONFIG).write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     journal = Journal(run / LOG, SummaryWriter(str(run / "tensorboard")))
+    health = Health(trainer.adversary.objective)
     last, started = trainer.samples_seen, time.monotonic()
     for pairs in batches(task, config.training, trainer.samples_seen):
         values = trainer.update(pairs.to(device))
+        for diagnosis in health.watch(values):
+            journal.say(trainer.samples_seen, diagnosis)
+            tell(diagnosis)
         seen, due = trainer.samples_seen, _due(config.training, trainer.samples_seen, config.training.batch_size)
         if due["log"]:
             now = time.monotonic()
@@ -299,6 +319,9 @@ def train(config: AnyConfig, run: Path, *, device: torch.device, resume: bool = 
             figures = task.validation.measure(trainer.averaged)
             task.validation.panel(trainer.averaged, run / "panels" / f"{seen:09d}.png")
             journal.write("validation", seen, figures)
+            for diagnosis in health.watch(figures):
+                journal.say(seen, diagnosis)
+                tell(diagnosis)
             yield {"samples_seen": seen, **figures}
             started = time.monotonic()
             last = seen
