@@ -127,6 +127,7 @@ class AdversaryConfig(Frozen):
         lecam: weight of the LeCam penalty, for small training sets.
         instance_noise: standard deviation of noise on whatever the discriminator sees, in the network's units.
         weight_clip: largest weight of the discriminator; None clips nothing.
+        critic_updates: updates of the discriminator per update of the generator.
     """
 
     objective: ObjectiveName = "non-saturating"
@@ -138,6 +139,7 @@ class AdversaryConfig(Frozen):
     lecam: float = Field(default=0.0, ge=0)
     instance_noise: float = Field(default=0.0, ge=0)
     weight_clip: float | None = Field(default=None, gt=0)
+    critic_updates: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> AdversaryConfig:

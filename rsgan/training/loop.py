@@ -162,7 +162,8 @@ class Trainer:
             values |= self._step("discriminator", self.discriminator, terms, 1e3)
             self.adversary.bound(self.discriminator)
             self.discriminator.requires_grad_(False)
-        if self.schedule.generator_learns(self.samples_seen):
+        waits = adversarial and (self.samples_seen // training.batch_size) % self.config.adversary.critic_updates
+        if self.schedule.generator_learns(self.samples_seen) and not waits:
             weight = self.schedule.adversarial_weight(self.samples_seen)
             terms = self.game.generator_terms(pairs, weight > 0)
             if "adversarial" in terms:

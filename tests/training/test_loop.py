@@ -158,6 +158,24 @@ def test_the_penalty_on_references_comes_every_other_update(tiny: Tiny) -> None:
 
 
 @pytest.mark.usefixtures("two_places")
+def test_a_critic_learns_several_times_per_update_of_the_generator(tiny: Tiny) -> None:
+    config = tiny(
+        faithful_samples=4,
+        adversarial_samples=12,
+        discriminator_warmup=0,
+        ramp_samples=1,
+        adversary={"critic_updates": 3},
+    )
+    trainer = Trainer(config, CPU)
+    learnt = []
+    for _ in range(8):
+        values = trainer.update(batch_of(config))
+        learnt.append(("generator/content" in values, "discriminator/discriminator" in values))
+    assert learnt[:2] == [(True, False)] * 2
+    assert learnt[2:] == [(False, True), (True, True), (False, True), (False, True), (True, True), (False, True)]
+
+
+@pytest.mark.usefixtures("two_places")
 def test_averaged_weights_have_the_stated_half_life(tiny: Tiny) -> None:
     trainer = Trainer(tiny(batch_size=2, ema_half_life=2.0), CPU)
     trainer.update(batch_of(tiny()))
