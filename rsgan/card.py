@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rsgan.catalogue import SENSORS
 from rsgan.nn.discriminators import DiscriminatorConfig
 from rsgan.nn.generators import GeneratorConfig
+from rsgan.nn.objectives import ObjectiveName
 from rsgan.nn.uncertainty import UncertaintyConfig
 from rsgan.sensors.statistics import FEATURES
 
@@ -107,6 +108,7 @@ class ModelCard(BaseModel):
         generator: architecture of both generators.
         discriminator: architecture of the discriminator, None if none is in the file.
         objective: adversarial game that trained the discriminator; tells what its logits mean.
+        real_label: what the discriminator was to say of references; below 1, one-sided label smoothing.
         sigma: range of point spread functions seen in training, input pixels; super-resolution only.
         noise: range of noise seen in training, reflectance; super-resolution only.
         looks: range of looks seen in training; despeckling only.
@@ -134,7 +136,8 @@ class ModelCard(BaseModel):
     sharpness: float = Field(default=0.0, ge=0, le=1)
     generator: GeneratorConfig
     discriminator: DiscriminatorConfig | None
-    objective: Literal["none", "non-saturating"]
+    objective: ObjectiveName | Literal["none"]
+    real_label: float = Field(default=1.0, gt=0, le=1)
     sigma: tuple[float, float] | None = None
     noise: tuple[float, float] | None = None
     looks: tuple[float, float] | None = None

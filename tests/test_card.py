@@ -44,7 +44,7 @@ def test_a_card_comes_back_from_its_json_as_it_was(fields: dict) -> None:
         ("gsd_m", 0),
         ("scale", 0),
         ("sharpness", 1.5),
-        ("objective", "hinge"),
+        ("objective", "guesswork"),
         ("samples_seen", -1),
         ("colour", "blue"),
     ],

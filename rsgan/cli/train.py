@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the tiles; overrides data.root of the config.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run  [default: runs/NAME]")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a setting, like training.batch_size=8; may be given again.",
+)
+@click.option("--init", metavar="MODEL", help="Fine-tune this model, by name or by file, instead of drawing weights.")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="Inside the networks.")
 @click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
 @click.option(
     "--uncertainty-of",
@@ -29,6 +39,9 @@ def command(
     config: Path,
     data: Path | None,
     out: Path | None,
+    changes: tuple[str, ...],
+    init: str | None,
+    precision: str | None,
     resume: bool,
     uncertainty_of: Path | None,
     device: str,
@@ -41,6 +54,7 @@ def command(
     Examples:
       rsgan train configs/smoke_cpu.yaml --out runs/smoke
       rsgan train configs/superres_s2_rgbn_x2.yaml --data tiles/ --out runs/x2 --resume
+      rsgan train configs/superres_s2_rgbn_x2.yaml --data tiles/ --init s2-rgbn-x2 --set training.learning_rate=5e-5
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         from rsgan.errors import ConfigError
@@ -48,9 +62,9 @@ def command(
         from rsgan.training.loading import load_config
         from rsgan.training.loop import MODEL, train
 
-        settings = load_config(config)
-        if data is not None:
-            settings = settings.model_copy(update={"data": settings.data.model_copy(update={"root": data})})
+        flags = {"data.root": data, "training.start_from": init, "training.precision": precision}
+        given = [f"{key}={json.dumps(str(value))}" for key, value in flags.items() if value is not None]
+        settings = load_config(config, [*changes, *given])
         if uncertainty_of is not None:
             if settings.task != "superres":
                 raise ConfigError(f"{config}: --uncertainty-of fits models of task superres, not {settings.task}.")
@@ -59,7 +73,10 @@ def command(
         run = out or Path("runs") / settings.model.name
         total = settings.training.faithful_samples + settings.training.adversarial_samples
         with progress_bar("chips", quiet=quiet or verbose) as progress:
-            for values in train(settings, run, device=choose_device(device), resume=resume):  # type: ignore[arg-type]
+            where = choose_device(device)  # type: ignore[arg-type]
+            for values in train(
+                settings, run, device=where, resume=resume, tell=lambda ill: talk([f"health: {ill}"], quiet=quiet)
+            ):
                 progress(int(values["samples_seen"]), total)
                 if verbose or any(key.startswith(("gain_db", "psnr_db")) for key in values):
                     talk(["  ".join(f"{key} {value:.5g}" for key, value in values.items())], quiet=quiet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +22,8 @@ class PatchDiscriminatorConfig(BaseModel):
         scale: output pixels per input pixel (the condition is upsampled by it).
         channels: width of the first layer; doubles twice.
         strided: number of stride-2 layers; a logit has stride 2**strided output pixels.
+        spectral_norm: whether every layer's slope is held at 1.
+        minibatch_deviation: whether it sees how much the images of a batch differ; a batch of one differs by 0.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,20 +33,39 @@ class PatchDiscriminatorConfig(BaseModel):
     scale: int = Field(ge=1)
     channels: int = Field(default=32, ge=4)
     strided: int = Field(default=2, ge=1, le=4)
+    spectral_norm: bool = True
+    minibatch_deviation: bool = False
 
 
-def patch_layers(inputs: int, channels: int, strided: int) -> nn.Sequential:
-    """Convolutions of a PatchGAN with spectral normalisation: `inputs` channels in, one logit per patch out.
+class MinibatchDeviation(nn.Module):
+    """Appends one channel: the standard deviation over the batch, averaged over channels and pixels.
+
+    A generator whose images are all alike is told by it, whatever each of them looks like.
+
+    Source: Karras et al. 2018, arXiv:1710.10196, section 3.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C + 1, H, W)."""
+        deviation = (features - features.mean(0)).square().mean(0).add(1e-8).sqrt().mean()
+        return cat([features, deviation.expand(len(features), 1, *features.shape[2:])], 1)
+
+
+def patch_layers(inputs: int, config: PatchDiscriminatorConfig | SpeckleDiscriminatorConfig) -> nn.Sequential:
+    """Convolutions of a PatchGAN: `inputs` channels in, one logit per patch out.
 
     Source: Isola et al. 2017, arXiv:1611.07004 (patch logits); Miyato et al. 2018, arXiv:1802.05957 (spectral norm).
     """
+    bounded: Callable[[nn.Module], nn.Module] = spectral_norm if config.spectral_norm else (lambda layer: layer)
     layers: list[nn.Module] = []
-    width = channels
-    for _ in range(strided):
-        layers += [spectral_norm(nn.Conv2d(inputs, width, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
-        inputs, width = width, min(2 * width, 4 * channels)
-    layers += [spectral_norm(nn.Conv2d(inputs, width, 3, padding=1)), nn.LeakyReLU(0.2)]
-    layers += [spectral_norm(nn.Conv2d(width, 1, 3, padding=1))]
+    width = config.channels
+    for _ in range(config.strided):
+        layers += [bounded(nn.Conv2d(inputs, width, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
+        inputs, width = width, min(2 * width, 4 * config.channels)
+    layers += [bounded(nn.Conv2d(inputs, width, 3, padding=1)), nn.LeakyReLU(0.2)]
+    if config.minibatch_deviation:
+        layers.append(MinibatchDeviation())
+    layers += [bounded(nn.Conv2d(width + config.minibatch_deviation, 1, 3, padding=1))]
     return nn.Sequential(*layers)
 
 
@@ -64,7 +86,7 @@ class PatchDiscriminator(nn.Module):
     def __init__(self, config: PatchDiscriminatorConfig) -> None:
         super().__init__()
         self.config = config
-        self.layers = patch_layers(2 * config.bands, config.channels, config.strided)
+        self.layers = patch_layers(2 * config.bands, config)
 
     @property
     def stride(self) -> int:
@@ -97,6 +119,8 @@ class SpeckleDiscriminatorConfig(BaseModel):
     Attributes:
         channels: width of the first layer of both networks; doubles twice.
         strided: number of stride-2 layers; a logit has stride 2**strided pixels.
+        spectral_norm: whether every layer's slope is held at 1.
+        minibatch_deviation: whether it sees how much the images of a batch differ; a batch of one differs by 0.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,6 +128,8 @@ class SpeckleDiscriminatorConfig(BaseModel):
     kind: Literal["speckle"] = "speckle"
     channels: int = Field(default=32, ge=4)
     strided: int = Field(default=2, ge=1, le=4)
+    spectral_norm: bool = True
+    minibatch_deviation: bool = False
 
     @property
     def bands(self) -> int:
@@ -128,8 +154,8 @@ class SpeckleDiscriminator(nn.Module):
     def __init__(self, config: SpeckleDiscriminatorConfig) -> None:
         super().__init__()
         self.config = config
-        self.image = patch_layers(2 + CONDITIONS, config.channels, config.strided)
-        self.ratio = patch_layers(1 + CONDITIONS, config.channels, config.strided)
+        self.image = patch_layers(2 + CONDITIONS, config)
+        self.ratio = patch_layers(1 + CONDITIONS, config)
 
     @property
     def stride(self) -> int:

@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rsgan.card import refuse_unknown
 from rsgan.catalogue import RGBN
+from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import PatchDiscriminatorConfig
 from rsgan.nn.generators import ResidualGeneratorConfig
+from rsgan.nn.objectives import ObjectiveName, find_objective
 from rsgan.sensors.optical import MAX_SIGMA, Jitter
 
 
@@ -112,6 +114,65 @@ class Losses(Frozen):
     adversarial: float = Field(default=5e-3, ge=0)
 
 
+class AdversaryConfig(Frozen):
+    """The adversarial game: its objective, and what keeps the discriminator in bounds.
+
+    Attributes:
+        objective: key of `nn.objectives.OBJECTIVES`.
+        real_label: what the discriminator is to say of references; below 1, one-sided label smoothing.
+        r1: weight of the squared gradient at references; lazy, like all penalties on gradients.
+        r2: the same at generated images.
+        gradient_penalty: weight of the departure of the gradient's norm from 1 between the two; 10 in WGAN-GP.
+        every: updates between two penalties on gradients, whose weight grows by as much.
+        lecam: weight of the LeCam penalty, for small training sets.
+        instance_noise: standard deviation of noise on whatever the discriminator sees, in the network's units.
+        weight_clip: largest weight of the discriminator; None clips nothing.
+        critic_updates: updates of the discriminator per update of the generator.
+    """
+
+    objective: ObjectiveName = "non-saturating"
+    real_label: float = Field(default=1.0, gt=0, le=1)
+    r1: float = Field(default=0.0, ge=0)
+    r2: float = Field(default=0.0, ge=0)
+    gradient_penalty: float = Field(default=0.0, ge=0)
+    every: int = Field(default=16, ge=1)
+    lecam: float = Field(default=0.0, ge=0)
+    instance_noise: float = Field(default=0.0, ge=0)
+    weight_clip: float | None = Field(default=None, gt=0)
+    critic_updates: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> AdversaryConfig:
+        try:
+            find_objective(self.objective, self.real_label)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        if self.weight_clip is not None and self.gradient_penalty > 0:
+            raise ValueError(
+                "adversary.weight_clip and adversary.gradient_penalty both bound the critic's slope, and clipping "
+                "keeps it from reaching 1; give one of them"
+            )
+        return self
+
+    def refuse_unbounded(self, spectral_norm: bool) -> None:
+        """Refuse a critic without a bound on its slope, and bounds that undo each other.
+
+        Raises:
+            ValueError: naming the settings.
+        """
+        if self.weight_clip is not None and spectral_norm:
+            raise ValueError(
+                "adversary.weight_clip bounds weights that discriminator.spectral_norm rescales anyway; set "
+                "discriminator.spectral_norm to false, or leave weight_clip out"
+            )
+        bounded = spectral_norm or self.weight_clip is not None or self.gradient_penalty > 0
+        if self.objective == "wasserstein" and not bounded:
+            raise ValueError(
+                "adversary.objective wasserstein needs a critic of bounded slope; give adversary.gradient_penalty (10 "
+                "is usual) or adversary.weight_clip (0.01), or set discriminator.spectral_norm to true"
+            )
+
+
 class Training(Frozen):
     """How long and how fast; durations count chips.
 
@@ -128,8 +189,6 @@ class Training(Frozen):
             learns faster stays near its optimum (two time scales, Heusel et al. 2017, arXiv:1706.08500).
         learning_rate_warmup: chips of linear rise at the start of each stage.
         ema_half_life: chips after which an old weight counts half.
-        r1_gamma: weight of the R1 penalty on references.
-        r1_every: updates between two penalties (lazy regularisation).
         gradient_clip: largest norm of the generator's gradient.
         precision: of the networks' inside; losses are always float32.
         start_from: model, by name or by file, whose faithful generator the run starts from; None draws the weights.
@@ -154,8 +213,6 @@ class Training(Frozen):
     discriminator_learning_rate: float | None = Field(default=None, gt=0)
     learning_rate_warmup: int = Field(default=0, ge=0)
     ema_half_life: float = Field(gt=0)
-    r1_gamma: float = Field(default=1.0, ge=0)
-    r1_every: int = Field(default=16, ge=1)
     gradient_clip: float = Field(default=1.0, gt=0)
     precision: Literal["float32", "bfloat16"] = "float32"
     start_from: str | None = None
@@ -208,6 +265,7 @@ class TrainConfig(Frozen):
     data: Data
     sensor: SensorRanges
     losses: Losses
+    adversary: AdversaryConfig = AdversaryConfig()
     training: Training
 
     @model_validator(mode="after")
@@ -233,6 +291,7 @@ class TrainConfig(Frozen):
             if self.training.adversarial_samples:
                 raise ValueError("training.adversarial_samples is above 0, but there is no discriminator; name one")
             return
+        self.adversary.refuse_unbounded(self.discriminator.spectral_norm)
         built = self.generator.bands, self.generator.scale
         judged = self.discriminator.bands, self.discriminator.scale
         if built != judged:

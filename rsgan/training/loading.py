@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from rsgan.errors import ConfigError
 from rsgan.training.config import TrainConfig
@@ -17,8 +20,12 @@ AnyConfig = TrainConfig | DespeckleConfig
 _ADAPTER: TypeAdapter[AnyConfig] = TypeAdapter(Annotated[AnyConfig, Field(discriminator="task")])
 
 
-def load_config(path: Path) -> AnyConfig:
+def load_config(path: Path, changes: Sequence[str] = ()) -> AnyConfig:
     """Read and check a YAML file.
+
+    Args:
+        path: of the file.
+        changes: settings that override the file's, each `section.key=value` with the value in YAML.
 
     Raises:
         ConfigError: the file is missing, is no YAML mapping, or a setting is wrong; the message has the key's path.
@@ -33,11 +40,46 @@ def load_config(path: Path) -> AnyConfig:
         raise ConfigError(
             f"{path}: holds {type(content).__name__}, expected a mapping of sections (task, model, data, ...)."
         )
+    for change in changes:
+        _apply(content, change)
     try:
         return _ADAPTER.validate_python(content)
     except ValidationError as error:
         rows = [
-            f"  {'.'.join(map(str, e['loc'][1:])) or 'config'}: {e['msg']} (found {e.get('input')!r:.60})"
+            f"  {'.'.join(map(str, e['loc'][1:])) or 'config'}: {e['msg']} (found {e.get('input')!r:.60}){_hint(e)}"
             for e in error.errors()  # the first part of the place is the task
         ]
         raise ConfigError(f"{path}: {len(rows)} wrong setting(s):\n" + "\n".join(rows)) from error
+
+
+def _apply(content: dict[str, Any], change: str) -> None:
+    """Set one key of a config in place.
+
+    Raises:
+        ConfigError: the text is no `key=value` with a YAML value, or a part of the key is no section.
+    """
+    key, equals, text = change.partition("=")
+    *sections, last = key.strip().split(".")
+    if not equals or not last:
+        raise ConfigError(f"--set {change}: expected section.key=value, like training.batch_size=8.")
+    place = content
+    for depth, name in enumerate(sections, start=1):
+        place = place.setdefault(name, {})
+        if not isinstance(place, dict):
+            raise ConfigError(
+                f"--set {change}: {'.'.join(sections[:depth])} is {place!r:.40}, not a section with keys."
+            )
+    try:
+        place[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {change}: '{text}' is no value that YAML knows: {error}") from error
+
+
+def _hint(error: ErrorDetails) -> str:
+    """The setting that an unknown one was probably meant to be."""
+    if error["type"] != "extra_forbidden":
+        return ""
+    schema = _ADAPTER.json_schema()
+    known = {name for part in schema["$defs"].values() for name in part.get("properties", {})}
+    close = get_close_matches(str(error["loc"][-1]), known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -6,8 +6,8 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -24,6 +24,8 @@ from rsgan.nn.discriminators import Discriminator, build_discriminator
 from rsgan.nn.generators import Generator, build_generator
 from rsgan.training.checkpoint import load_checkpoint, save_checkpoint
 from rsgan.training.config import Training
+from rsgan.training.games.adversary import Adversary
+from rsgan.training.health import Diagnosis, Health
 from rsgan.training.loading import AnyConfig
 from rsgan.training.tasks import Batch, Task, task_of
 
@@ -99,7 +101,8 @@ class Trainer:
         self.discriminator: Discriminator | None = None
         if config.discriminator is not None:
             self.discriminator = build_discriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
-        self.game = self.task.game(self.generator, self.discriminator)
+        self.adversary = Adversary(config.adversary, config.seed)
+        self.game = self.task.game(self.generator, self.discriminator, self.adversary)
         self.schedule = Schedule(config.training, config.losses.adversarial)
         self.samples_seen = 0
         self.faithful: State | None = None
@@ -153,13 +156,14 @@ class Trainer:
         values: dict[str, float] = {}
         training = self.config.training
         if adversarial and self.discriminator is not None:
-            count = self.samples_seen // training.batch_size
-            r1_weight = training.r1_gamma * training.r1_every if count % training.r1_every == 0 else 0.0
+            self.adversary.update = self.samples_seen // training.batch_size
             self.discriminator.requires_grad_(True)
-            terms = self.game.discriminator_terms(pairs, r1_weight)
+            terms = self.game.discriminator_terms(pairs)
             values |= self._step("discriminator", self.discriminator, terms, 1e3)
+            self.adversary.bound(self.discriminator)
             self.discriminator.requires_grad_(False)
-        if self.schedule.generator_learns(self.samples_seen):
+        waits = adversarial and (self.samples_seen // training.batch_size) % self.config.adversary.critic_updates
+        if self.schedule.generator_learns(self.samples_seen) and not waits:
             weight = self.schedule.adversarial_weight(self.samples_seen)
             terms = self.game.generator_terms(pairs, weight > 0)
             if "adversarial" in terms:
@@ -177,6 +181,7 @@ class Trainer:
             "discriminator": None if self.discriminator is None else self.discriminator.state_dict(),
             "ema": self.ema.state_dict(),
             "faithful": self.faithful,
+            "adversary": self.adversary.state(),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
         }
 
@@ -191,6 +196,7 @@ class Trainer:
             if self.discriminator is not None:
                 self.discriminator.load_state_dict(state["discriminator"])
             self.ema.load_state_dict(state["ema"])
+            self.adversary.load(state["adversary"])
             for name, optimizer in self.optimizers.items():
                 optimizer.load_state_dict(state["optimizers"][name])
         except (RuntimeError, KeyError, ValueError) as error:
@@ -212,7 +218,8 @@ class Trainer:
         text = self.config.model_dump_json()
         return self.task.card(
             discriminator=self.config.discriminator if self.faithful is not None else None,
-            objective="non-saturating" if self.faithful is not None else "none",
+            objective=self.config.adversary.objective if self.faithful is not None else "none",
+            real_label=self.config.adversary.real_label,
             probe=probe,
             samples_seen=self.samples_seen,
             config_sha256=hashlib.sha256(text.encode()).hexdigest(),
@@ -235,10 +242,17 @@ class Journal:
 
     def write(self, event: str, samples_seen: int, values: dict[str, float]) -> None:
         """Append one event."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"event": event, "samples_seen": samples_seen, **values}) + "\n")
+        self._append({"event": event, "samples_seen": samples_seen, **values})
         for key, value in values.items():
             self.board.add_scalar(f"{event}/{key}", value, samples_seen)
+
+    def say(self, samples_seen: int, diagnosis: Diagnosis) -> None:
+        """Append what was found to be wrong."""
+        self._append({"event": "health", "samples_seen": samples_seen, **asdict(diagnosis)})
+
+    def _append(self, event: dict[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event) + "\n")
 
 
 def batches(task: Task, training: Training, start: int) -> Iterator[Batch]:
@@ -254,7 +268,14 @@ def batches(task: Task, training: Training, start: int) -> Iterator[Batch]:
     yield from loader
 
 
-def train(config: AnyConfig, run: Path, *, device: torch.device, resume: bool = False) -> Iterator[dict[str, float]]:
+def train(
+    config: AnyConfig,
+    run: Path,
+    *,
+    device: torch.device,
+    resume: bool = False,
+    tell: Callable[[Diagnosis], None] = lambda _: None,
+) -> Iterator[dict[str, float]]:
     """Run a training; yields the values of every log event, so that a caller can show progress.
 
     Args:
@@ -262,6 +283,7 @@ def train(config: AnyConfig, run: Path, *, device: torch.device, resume: bool = 
         run: folder of the run: config.yaml, log.jsonl, checkpoint.pt, panels/, model.safetensors.
         device: where to compute.
         resume: go on from the run's checkpoint.
+        tell: what to do with a disease of the game that was found; it is in the log in any case.
 
     Raises:
         ConfigError: no tiles, a place on both sides of the split, or a run folder that is in use.
@@ -279,9 +301,13 @@ def train(config: AnyConfig, run: Path, *, device: torch.device, resume: bool = 
     run.mkdir(parents=True, exist_ok=True)
     (run / CONFIG).write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     journal = Journal(run / LOG, SummaryWriter(str(run / "tensorboard")))
+    health = Health(trainer.adversary.objective)
     last, started = trainer.samples_seen, time.monotonic()
     for pairs in batches(task, config.training, trainer.samples_seen):
         values = trainer.update(pairs.to(device))
+        for diagnosis in health.watch(values):
+            journal.say(trainer.samples_seen, diagnosis)
+            tell(diagnosis)
         seen, due = trainer.samples_seen, _due(config.training, trainer.samples_seen, config.training.batch_size)
         if due["log"]:
             now = time.monotonic()
@@ -294,6 +320,9 @@ def train(config: AnyConfig, run: Path, *, device: torch.device, resume: bool = 
             figures = task.validation.measure(trainer.averaged)
             task.validation.panel(trainer.averaged, run / "panels" / f"{seen:09d}.png")
             journal.write("validation", seen, figures)
+            for diagnosis in health.watch(figures):
+                journal.say(seen, diagnosis)
+                tell(diagnosis)
             yield {"samples_seen": seen, **figures}
             started = time.monotonic()
             last = seen

@@ -20,6 +20,7 @@ from rsgan.training.despeckle.loading import load_despeckle
 from rsgan.training.despeckle.observed import ObservedDataset
 from rsgan.training.despeckle.synthetic import SyntheticDataset
 from rsgan.training.despeckle.validation import DespeckleValidation, ObservedValidation
+from rsgan.training.games.adversary import Adversary
 from rsgan.training.games.despeckle import DespeckleGame
 from rsgan.training.games.paired import PairedGame
 from rsgan.training.guided import GuidedPairDataset, GuidedValidation, load_guided
@@ -55,7 +56,7 @@ class Game(Protocol):
 
     def generator_terms(self, pairs: Any, adversarial: bool) -> dict[str, Tensor]: ...  # noqa: D102, ANN401
 
-    def discriminator_terms(self, pairs: Any, r1_weight: float) -> dict[str, Tensor]: ...  # noqa: D102, ANN401
+    def discriminator_terms(self, pairs: Any) -> dict[str, Tensor]: ...  # noqa: D102, ANN401
 
 
 class HeldOut(Protocol):
@@ -82,7 +83,7 @@ class Task(Protocol):
         """Read the tiles: `dataset` and `validation` are there afterwards."""
         ...
 
-    def game(self, generator: Generator, discriminator: Discriminator | None) -> Game:
+    def game(self, generator: Generator, discriminator: Discriminator | None, adversary: Adversary) -> Game:
         """The losses of the run."""
         ...
 
@@ -116,7 +117,7 @@ class Superres:
         self.dataset = PairDataset(self._tiles, config)
         self.validation = Validation(held_out, config, device)
 
-    def game(self, generator: Generator, discriminator: Discriminator | None) -> Game:
+    def game(self, generator: Generator, discriminator: Discriminator | None, adversary: Adversary) -> Game:
         """See `Task.game`."""
         config, bands = self.config, self.config.model.bands
         if not isinstance(generator, ResidualGenerator) or isinstance(discriminator, SpeckleDiscriminator):
@@ -125,6 +126,7 @@ class Superres:
             generator,
             discriminator,
             config.losses,
+            adversary,
             tuple((bands.index(p), bands.index(n)) for p, n in INDEX_BANDS if p in bands and n in bands),
             getattr(torch, config.training.precision),
         )
@@ -162,12 +164,12 @@ class Despeckle:
         """See `Task.load`."""
         self.dataset, self.validation = load_despeckle(self.config, device)
 
-    def game(self, generator: Generator, discriminator: Discriminator | None) -> Game:
+    def game(self, generator: Generator, discriminator: Discriminator | None, adversary: Adversary) -> Game:
         """See `Task.game`."""
         if not isinstance(generator, DespeckleGenerator) or isinstance(discriminator, PatchDiscriminator):
             raise ConfigError("task despeckle needs a generator of kind despeckle and a discriminator of kind speckle.")
         precision = getattr(torch, self.config.training.precision)
-        return DespeckleGame(generator, discriminator, self.config.losses, precision)
+        return DespeckleGame(generator, discriminator, self.config.losses, adversary, precision)
 
     def probe(self) -> ProbeCoefficients | None:
         """Nothing: looks and correlation are estimated by a law, see `sensors.sar.estimate_speckle`."""

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from rsgan.nn.discriminators import PatchDiscriminator, PatchDiscriminatorConfig
+from rsgan.nn.discriminators import MinibatchDeviation, PatchDiscriminator, PatchDiscriminatorConfig
 from rsgan.sensors.optical import upsample
 
 
@@ -67,3 +67,27 @@ def test_spectral_norm_bounds_every_layer() -> None:
     for layer in discriminator.layers:
         if isinstance(layer, torch.nn.Conv2d):
             assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1.0, rel=0.02)
+
+
+def test_a_batch_of_images_that_are_alike_is_told_from_one_that_varies(rng: torch.Generator) -> None:
+    features = torch.randn(4, 3, 5, 5, generator=rng)
+    seen = MinibatchDeviation()(features)
+    assert seen.shape == (4, 4, 5, 5)
+    expected = features.std(0, correction=0).mean()
+    torch.testing.assert_close(seen[:, 3], expected.expand(4, 5, 5), rtol=1e-4, atol=1e-4)
+    assert MinibatchDeviation()(features[:1].expand(4, -1, -1, -1))[:, 3].max() < 1e-3
+
+
+@pytest.mark.parametrize("spectral", [True, False])
+def test_a_discriminator_can_see_the_batch_and_do_without_spectral_norm(spectral: bool, rng: torch.Generator) -> None:
+    config = PatchDiscriminatorConfig(
+        bands=2, scale=2, channels=4, strided=1, spectral_norm=spectral, minibatch_deviation=True
+    )
+    torch.manual_seed(0)
+    discriminator = PatchDiscriminator(config).eval()
+    candidate, observed = torch.randn(2, 2, 16, 16, generator=rng), torch.randn(2, 2, 8, 8, generator=rng)
+    together = discriminator(candidate, observed)
+    apart = torch.cat([discriminator(candidate[i : i + 1], observed[i : i + 1]) for i in range(2)])
+    assert together.shape == apart.shape == (2, 1, 8, 8)
+    assert (together - apart).abs().max() > 1e-3
+    assert any("parametrizations" in name for name in discriminator.state_dict()) == spectral

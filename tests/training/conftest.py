@@ -48,7 +48,14 @@ def write_tile(tmp_path: Path) -> WriteTile:
 def tiny(tmp_path: Path) -> Tiny:
     """A function that gives the config of a run of seconds; keywords change settings of the section `training`."""
 
-    def make(*, seed: int = 3, procedural: float = 0.0, losses: dict | None = None, **training: object) -> TrainConfig:
+    def make(
+        *,
+        seed: int = 3,
+        procedural: float = 0.0,
+        losses: dict | None = None,
+        adversary: dict | None = None,
+        **training: object,
+    ) -> TrainConfig:
         return TrainConfig.model_validate(
             {
                 "task": "superres",
@@ -72,6 +79,7 @@ def tiny(tmp_path: Path) -> Tiny:
                 },
                 "sensor": {},
                 "losses": losses or {},
+                "adversary": adversary or {"r1": 1.0, "every": 2},
                 "training": {
                     "batch_size": 2,
                     "chip_size": 16,
@@ -82,7 +90,6 @@ def tiny(tmp_path: Path) -> Tiny:
                     "learning_rate": 1e-3,
                     "learning_rate_warmup": 4,
                     "ema_half_life": 4,
-                    "r1_every": 2,
                     "threads": 1,
                     "validate_every": 1000,
                     "checkpoint_every": 2,

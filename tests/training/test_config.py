@@ -46,6 +46,7 @@ def test_a_misspelt_key_is_refused_with_its_path(settings: dict, tmp_path: Path)
     message = refused(settings, tmp_path)
     assert "training.learning_rat" in message
     assert "Extra inputs" in message
+    assert "did you mean learning_rate?" in message
 
 
 def test_every_wrong_setting_is_named_at_once(settings: dict, tmp_path: Path) -> None:
@@ -104,3 +105,30 @@ def test_broken_yaml_is_refused_as_such(tmp_path: Path) -> None:
     path.write_text("task: [superres\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="not valid YAML"):
         load_config(path)
+
+
+def test_settings_are_overridden_by_their_path(settings: dict, tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    changes = ["training.batch_size=3", "training.learning_rate=5e-5", "adversary.objective=hinge", "seed = 9"]
+    changed = load_config(path, [*changes, 'training.start_from="s2-rgbn-x2"'])
+    assert (changed.training.batch_size, changed.training.learning_rate, changed.seed) == (3, 5e-5, 9)
+    assert (changed.adversary.objective, changed.training.start_from) == ("hinge", "s2-rgbn-x2")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("training.batch_size", "expected section.key=value"),
+        ("=3", "expected section.key=value"),
+        ("seed.low=3", "seed is 1, not a section"),
+        ("training.batch_size=[", "no value that YAML knows"),
+        ("training.batchsize=8", "training.batchsize.*did you mean batch_size"),
+        ("training.batch_size=many", "training.batch_size"),
+    ],
+)
+def test_an_override_that_cannot_be_is_refused(settings: dict, tmp_path: Path, change: str, words: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(settings | {"seed": 1}), encoding="utf-8")
+    with pytest.raises(ConfigError, match=words):
+        load_config(path, [change])

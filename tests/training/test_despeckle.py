@@ -24,6 +24,7 @@ from rsgan.training.despeckle.config import DespeckleConfig, DespeckleLosses, Sa
 from rsgan.training.despeckle.loading import load_despeckle
 from rsgan.training.despeckle.observed import read_means
 from rsgan.training.despeckle.synthetic import draw_law
+from rsgan.training.games.adversary import Adversary
 from rsgan.training.games.despeckle import DespeckleGame
 from rsgan.training.loading import load_config
 from rsgan.training.loop import MODEL, Schedule, Trainer, batches, train
@@ -70,9 +71,10 @@ def make(tmp_path: Path) -> Make:
             "data": {"root": str(tmp_path / "tiles")} | data,
             "speckle": {"looks": [1, 8]},
             "losses": {},
+            "adversary": {"r1": 1.0, "every": 2},
             "training": {
                 "batch_size": 2, "chip_size": 32, "faithful_samples": 8, "adversarial_samples": 8 if adversarial else 0,
-                "discriminator_warmup": 2, "ramp_samples": 4, "learning_rate": 1e-3, "ema_half_life": 4, "r1_every": 2,
+                "discriminator_warmup": 2, "ramp_samples": 4, "learning_rate": 1e-3, "ema_half_life": 4,
                 "threads": 1, "workers": 0, "validate_every": 1000, "checkpoint_every": 4, "log_every": 2,
             } | training,
         }  # fmt: skip
@@ -309,7 +311,7 @@ def test_chips_count_as_their_looks_to_the_power_of_the_exponent(synthetic: dict
     dataset, _ = load_despeckle(config, CPU)
     pairs = replace(collate([dataset[0], dataset[1]]), looks=torch.tensor([1.0, 9.0]), clean=torch.ones(2))
     pairs = replace(pairs, valid=torch.ones_like(pairs.valid))
-    game = DespeckleGame(DespeckleGenerator(config.generator), None, DespeckleLosses())
+    game = DespeckleGame(DespeckleGenerator(config.generator), None, DespeckleLosses(), Adversary(config.adversary, 0))
 
     def terms(pairs: SpecklePairs, exponent: float) -> dict[str, float]:
         losses = DespeckleLosses(looks_exponent=exponent)

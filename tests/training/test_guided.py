@@ -22,6 +22,7 @@ from rsgan.sensors.procedural import draw_scene
 from rsgan.sensors.statistics import band_scaling
 from rsgan.training.batch import Pairs, collate
 from rsgan.training.config import TrainConfig
+from rsgan.training.games.adversary import Adversary
 from rsgan.training.games.paired import PairedGame
 from rsgan.training.guided import (
     GuidedPairDataset,
@@ -280,7 +281,7 @@ def test_what_a_tile_does_not_hold_counts_for_nothing(guided: Tiny, write_tile: 
     torch.manual_seed(0)
     generator = build_generator(config.generator)
     torch.nn.init.normal_(generator.tail.weight, std=0.05)
-    game = PairedGame(generator, None, config.losses, ())
+    game = PairedGame(generator, None, config.losses, Adversary(config.adversary, 0), ())
     terms = game.generator_terms(pairs, adversarial=False)
     before = {name: float(value.detach()) for name, value in terms.items()}
     wrong = pairs.reference.clone()
@@ -304,7 +305,7 @@ def test_the_share_of_known_bands_does_not_shrink_the_loss(guided: Tiny, write_t
     pairs = collate([data[i] for i in range(2)])
     twice = {name: vars(pairs)[name][:, [0, 0]] for name in vars(pairs) if name not in ("guide", "known")}
     same_error = replace(pairs, **twice)
-    game = PairedGame(build_generator(config.generator), None, config.losses, ())
+    game = PairedGame(build_generator(config.generator), None, config.losses, Adversary(config.adversary, 0), ())
     both, one = (
         game.generator_terms(replace(same_error, known=torch.tensor([row] * 2)), adversarial=False)["content"]
         for row in ([1.0, 1.0], [1.0, 0.0])

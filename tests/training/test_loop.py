@@ -14,6 +14,7 @@ from rsgan.errors import ConfigError, RsganError
 from rsgan.model import Model, open_model
 from rsgan.training.batch import Pairs, collate
 from rsgan.training.config import TrainConfig
+from rsgan.training.health import Diagnosis, Health
 from rsgan.training.loading import load_config
 from rsgan.training.loop import CHECKPOINT, CONFIG, LOG, MODEL, Schedule, Trainer, batches, plain, train
 from rsgan.training.pairs import PairDataset
@@ -149,11 +150,29 @@ def test_the_discriminator_warms_up_alone_then_both_learn(tiny: Tiny) -> None:
 
 
 @pytest.mark.usefixtures("two_places")
-def test_the_penalty_on_references_comes_every_r1_every_updates(tiny: Tiny) -> None:
-    config = tiny(faithful_samples=0, adversarial_samples=8, r1_every=2, r1_gamma=1.0)
+def test_the_penalty_on_references_comes_every_other_update(tiny: Tiny) -> None:
+    config = tiny(faithful_samples=0, adversarial_samples=8, adversary={"r1": 1.0, "every": 2})
     trainer = Trainer(config, CPU)
     has_penalty = ["discriminator/r1" in trainer.update(batch_of(config)) for _ in range(4)]
     assert has_penalty == [True, False, True, False]
+
+
+@pytest.mark.usefixtures("two_places")
+def test_a_critic_learns_several_times_per_update_of_the_generator(tiny: Tiny) -> None:
+    config = tiny(
+        faithful_samples=4,
+        adversarial_samples=12,
+        discriminator_warmup=0,
+        ramp_samples=1,
+        adversary={"critic_updates": 3},
+    )
+    trainer = Trainer(config, CPU)
+    learnt = []
+    for _ in range(8):
+        values = trainer.update(batch_of(config))
+        learnt.append(("generator/content" in values, "discriminator/discriminator" in values))
+    assert learnt[:2] == [(True, False)] * 2
+    assert learnt[2:] == [(False, True), (True, True), (False, True), (False, True), (True, True), (False, True)]
 
 
 @pytest.mark.usefixtures("two_places")
@@ -222,12 +241,35 @@ def test_resumed_is_uninterrupted_bit_for_bit(tiny: Tiny, whole: Path, tmp_path:
         assert torch.equal(tensor, second.tensors[key]), key
 
 
+@pytest.mark.usefixtures("two_places")
+def test_what_penalties_remember_is_resumed_too(tiny: Tiny, tmp_path: Path) -> None:
+    config = tiny(
+        adversary={"objective": "relativistic-average", "lecam": 0.1, "instance_noise": 0.1, "gradient_penalty": 1.0}
+    )
+    run_all(config, tmp_path / "whole")
+    interrupt_after(config, tmp_path / "parts", 12)
+    run_all(config, tmp_path / "parts", resume=True)
+    first, second = (open_model(tmp_path / name / MODEL).tensors for name in ("whole", "parts"))
+    assert all(torch.equal(tensor, second[key]) for key, tensor in first.items())
+
+
+@pytest.mark.usefixtures("two_places")
+def test_a_disease_is_in_the_log_and_told(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ill = Diagnosis("discriminator blind", "it guesses", "0.995", "somebody 2014", "Let it learn.")
+    monkeypatch.setattr(Health, "watch", lambda self, values: [ill] if "gain_db/P40" in values else [])
+    told: list[Diagnosis] = []
+    list(train(tiny(), tmp_path / "run", device=CPU, tell=told.append))
+    assert told == [ill]
+    last = json.loads((tmp_path / "run" / LOG).read_text(encoding="utf-8").splitlines()[-1])
+    assert (last["event"], last["samples_seen"], last["remedy"]) == ("health", 16, "Let it learn.")
+
+
 def test_a_run_leaves_config_log_panel_checkpoint_and_model(tiny: Tiny, whole: Path) -> None:
     assert load_config(whole / CONFIG) == tiny()
     events = [json.loads(line) for line in (whole / LOG).read_text(encoding="utf-8").splitlines()]
     assert [e["samples_seen"] for e in events if e["event"] == "train"] == [2, 4, 6, 8, 10, 12, 14, 16]
     assert [e["samples_seen"] for e in events if e["event"] == "validation"] == [16]
-    assert math.isfinite(events[-1]["gain_db/P40"])
+    assert math.isfinite(next(e for e in events if e["event"] == "validation")["gain_db/P40"])
     assert [path.name for path in (whole / "panels").iterdir()] == ["000000016.png"]
     assert torch.load(whole / CHECKPOINT, weights_only=True)["samples_seen"] == 16
     assert not list(whole.glob("*.partial"))

@@ -3,10 +3,11 @@ import torch
 
 from rsgan.nn.discriminators import PatchDiscriminator, PatchDiscriminatorConfig
 from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig
-from rsgan.nn.objectives import discriminator_loss
+from rsgan.nn.objectives import cross_entropy
 from rsgan.sensors.optical import degrade
 from rsgan.training.batch import Pairs
-from rsgan.training.config import Losses
+from rsgan.training.config import AdversaryConfig, Losses
+from rsgan.training.games.adversary import Adversary
 from rsgan.training.games.paired import PairedGame, Units
 
 NDVI = ((3, 2),)
@@ -21,12 +22,13 @@ def pairs(rng: torch.Generator) -> Pairs:
     return Pairs(reference, observed, sigma, 0.001 * ones, 0.2 * ones, 0.02 * ones)
 
 
-def make(losses: Losses | None = None, precision: torch.dtype = torch.float32) -> PairedGame:
+def make(losses: Losses | None = None, precision: torch.dtype = torch.float32, r1: float = 0.0) -> PairedGame:
     torch.manual_seed(0)
     return PairedGame(
         ResidualGenerator(ResidualGeneratorConfig(bands=4, scale=2, channels=4, blocks=1, consistency_steps=1)),
         PatchDiscriminator(PatchDiscriminatorConfig(bands=4, scale=2, channels=4, strided=1)),
         losses or Losses(),
+        Adversary(AdversaryConfig(r1=r1, every=1), 0),
         NDVI,
         precision,
     )
@@ -70,8 +72,8 @@ def test_the_adversarial_term_moves_only_the_generator(pairs: Pairs) -> None:
 
 
 def test_the_discriminator_terms_move_only_the_discriminator(pairs: Pairs) -> None:
-    game = make()
-    terms = game.discriminator_terms(pairs, r1_weight=2.0)
+    game = make(r1=2.0)
+    terms = game.discriminator_terms(pairs)
     assert terms.keys() == {"discriminator", "r1"}
     sum(terms.values()).backward()
     assert all(weight.grad is None for weight in game.generator.parameters())
@@ -83,20 +85,21 @@ def test_the_discriminator_takes_references_for_real_and_the_enhanced_for_made(p
     game.discriminator.eval()
     real = game.logits(Units.of(pairs).network(pairs.reference), pairs)
     made = game.logits(game.enhance(pairs), pairs)
-    expected = discriminator_loss(real, made)
-    assert (expected - discriminator_loss(made, real)).abs().item() > 1e-4
-    torch.testing.assert_close(game.discriminator_terms(pairs, r1_weight=0.0)["discriminator"], expected)
+    expected = cross_entropy(real, made)
+    assert (expected - cross_entropy(made, real)).abs().item() > 1e-4
+    torch.testing.assert_close(game.discriminator_terms(pairs)["discriminator"], expected)
 
 
 def test_the_penalty_is_half_its_weight_times_the_squared_gradient(pairs: Pairs) -> None:
-    game = make()
-    game.discriminator.eval()
-    one, three = (game.discriminator_terms(pairs, r1_weight=w)["r1"].item() for w in (1.0, 3.0))
+    one, three = (make(r1=weight) for weight in (1.0, 3.0))
+    one.discriminator.eval()
+    three.discriminator.eval()
+    game, (one, three) = one, (each.discriminator_terms(pairs)["r1"].item() for each in (one, three))
     real = Units.of(pairs).network(pairs.reference).requires_grad_()
     (gradient,) = torch.autograd.grad(game.logits(real, pairs).sum(), real)
     assert one == pytest.approx(gradient.square().sum((1, 2, 3)).mean().item() / 2, rel=1e-4)
     assert three == pytest.approx(3 * one, rel=1e-4)
-    assert "r1" not in game.discriminator_terms(pairs, r1_weight=0.0)
+    assert "r1" not in make().discriminator_terms(pairs)
 
 
 def test_a_step_against_the_gradient_lowers_each_players_loss(pairs: Pairs) -> None:
@@ -104,7 +107,7 @@ def test_a_step_against_the_gradient_lowers_each_players_loss(pairs: Pairs) -> N
     game.discriminator.eval()
     for network, terms in (
         (game.generator, lambda: game.generator_terms(pairs, adversarial=True)),
-        (game.discriminator, lambda: game.discriminator_terms(pairs, r1_weight=0.0)),
+        (game.discriminator, lambda: game.discriminator_terms(pairs)),
     ):
         optimizer = torch.optim.SGD(network.parameters(), lr=1e-3)
         before = torch.stack(list(terms().values())).sum()
@@ -116,7 +119,7 @@ def test_a_step_against_the_gradient_lowers_each_players_loss(pairs: Pairs) -> N
 
 def test_losses_are_float32_when_networks_are_not(pairs: Pairs) -> None:
     exact, rough = make(), make(precision=torch.bfloat16)
-    for terms in (rough.generator_terms(pairs, True), rough.discriminator_terms(pairs, 1.0)):
+    for terms in (rough.generator_terms(pairs, True), rough.discriminator_terms(pairs)):
         assert all(value.dtype == torch.float32 for value in terms.values())
     first, second = (g.generator_terms(pairs, False)["content"].item() for g in (exact, rough))
     assert second == pytest.approx(first, rel=0.05)

@@ -11,7 +11,7 @@ from rsgan.nn.discriminators import SpeckleDiscriminatorConfig
 from rsgan.nn.generators import DespeckleGeneratorConfig
 from rsgan.radiometry import Quantity
 from rsgan.sensors.sar import MOST_CORRELATION
-from rsgan.training.config import Frozen, Source, Training
+from rsgan.training.config import AdversaryConfig, Frozen, Source, Training
 
 
 class DespeckleDescription(Frozen):
@@ -219,12 +219,15 @@ class DespeckleConfig(Frozen):
     data: Annotated[SyntheticData | ObservedData, Field(discriminator="kind")]
     speckle: SpeckleRanges
     losses: DespeckleLosses
+    adversary: AdversaryConfig = AdversaryConfig()
     training: Training
 
     @model_validator(mode="after")
     def _fits(self) -> DespeckleConfig:
         if self.discriminator is None and self.training.adversarial_samples:
             raise ValueError("training.adversarial_samples is above 0, but there is no discriminator; name one")
+        if self.discriminator is not None:
+            self.adversary.refuse_unbounded(self.discriminator.spectral_norm)
         if self.training.adversarial_samples and not isinstance(self.data, SyntheticData):
             raise ValueError(
                 f"training.adversarial_samples is above 0, but data.kind {self.data.kind} has no references without "

@@ -11,10 +11,9 @@ from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import SpeckleDiscriminator
 from rsgan.nn.generators import DespeckleGenerator
 from rsgan.nn.losses import itakura_saito, poisson_divergence, ratio_statistics
-from rsgan.nn.objectives import discriminator_loss, generator_loss
-from rsgan.nn.regularizers import r1_penalty
 from rsgan.training.despeckle.batch import SpecklePairs
 from rsgan.training.despeckle.config import DespeckleLosses
+from rsgan.training.games.adversary import Adversary
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,14 @@ class DespeckleGame:
         generator: G, observed -> enhanced.
         discriminator: D, (candidate | observed) and (ratio | speckle) -> logits; None in a run without adversary.
         losses: weights.
+        adversary: objective and penalties.
         precision: dtype inside the networks.
     """
 
     generator: DespeckleGenerator
     discriminator: SpeckleDiscriminator | None
     losses: DespeckleLosses
+    adversary: Adversary
     precision: torch.dtype = torch.float32
 
     def enhance(self, pairs: SpecklePairs) -> Tensor:
@@ -54,39 +55,42 @@ class DespeckleGame:
             * ratio_statistics(pairs.observed - enhanced, pairs.observed - pairs.reference, clean, pairs.looks),
         }
         if adversarial:
-            image, ratio = self.logits(enhanced, pairs.observed - enhanced, pairs)
-            terms["adversarial"] = generator_loss(image) + self.losses.adversarial_ratio * generator_loss(ratio)
+            image = self.adversary.generator_term(lambda x: self.judge_image(x, pairs), enhanced, pairs.reference)
+            log_ratio = pairs.observed - enhanced
+            ratio = self.adversary.generator_term(lambda x: self.judge_ratio(x, pairs), log_ratio, pairs.fresh)
+            terms["adversarial"] = image + self.losses.adversarial_ratio * ratio
         return terms
 
-    def discriminator_terms(self, pairs: SpecklePairs, r1_weight: float) -> dict[str, Tensor]:
-        """Cross-entropy of both discriminators, plus the R1 penalties where `r1_weight` > 0."""
+    def discriminator_terms(self, pairs: SpecklePairs) -> dict[str, Tensor]:
+        """Reference against enhanced, given the observation; fresh speckle against the ratio image, given its law."""
         with torch.no_grad():
             enhanced = self.enhance(pairs)
-        real = pairs.reference.clone().requires_grad_(r1_weight > 0)
-        fresh = pairs.fresh.clone().requires_grad_(r1_weight > 0)
-        real_image, real_ratio = self.logits(real, fresh, pairs)
-        image, ratio = self.logits(enhanced, pairs.observed - enhanced, pairs)
-        terms = {
-            "discriminator": discriminator_loss(real_image, image),
-            "ratio_discriminator": discriminator_loss(real_ratio, ratio),
-        }
-        if r1_weight > 0:
-            penalty = r1_penalty(real_image, real) + r1_penalty(real_ratio, fresh)
-            terms["r1"] = r1_weight / 2 * penalty
-        return terms
+        of = self.adversary.discriminator_terms
+        return of(lambda x: self.judge_image(x, pairs), pairs.reference, enhanced) | of(
+            lambda x: self.judge_ratio(x, pairs), pairs.fresh, pairs.observed - enhanced, "ratio_"
+        )
 
-    def logits(self, candidate: Tensor, log_ratio: Tensor, pairs: SpecklePairs) -> tuple[Tensor, Tensor]:
-        """Logits of an image and of a ratio image, float32; what is invalid is alike in all of them.
+    def judge_image(self, candidate: Tensor, pairs: SpecklePairs) -> Tensor:
+        """Logits of an image, float32; what is invalid is alike in all of them.
 
         Raises:
             ConfigError: there is no discriminator.
         """
+        with self._autocast(pairs):
+            logits: Tensor = self._judge(candidate * pairs.valid, pairs.observed * pairs.valid, pairs.speckle)
+        return logits.float()
+
+    def judge_ratio(self, log_ratio: Tensor, pairs: SpecklePairs) -> Tensor:
+        """Logits of a ratio image, likewise."""
+        with self._autocast(pairs):
+            logits = self._judge.judge_ratio(log_ratio * pairs.valid, pairs.speckle)
+        return logits.float()
+
+    @property
+    def _judge(self) -> SpeckleDiscriminator:
         if self.discriminator is None:
             raise ConfigError("an adversarial stage needs a discriminator; the config names none.")
-        with self._autocast(pairs):
-            image = self.discriminator(candidate * pairs.valid, pairs.observed * pairs.valid, pairs.speckle)
-            ratio = self.discriminator.judge_ratio(log_ratio * pairs.valid, pairs.speckle)
-        return image.float(), ratio.float()
+        return self.discriminator
 
     def _autocast(self, pairs: SpecklePairs) -> torch.autocast:
         enabled = self.precision != torch.float32

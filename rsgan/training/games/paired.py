@@ -11,11 +11,10 @@ from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import Discriminator
 from rsgan.nn.generators import Generator, Guide, SensorState
 from rsgan.nn.losses import charbonnier_loss, consistency_loss, index_loss, spectral_angle_loss
-from rsgan.nn.objectives import discriminator_loss, generator_loss
-from rsgan.nn.regularizers import r1_penalty
 from rsgan.sensors.optical import degrade
 from rsgan.training.batch import Pairs
 from rsgan.training.config import Losses
+from rsgan.training.games.adversary import Adversary
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,7 @@ class PairedGame:
         generator: G, observed -> enhanced.
         discriminator: D, (candidate | observed) -> logits; None in a run without adversary.
         losses: weights.
+        adversary: objective and penalties.
         index_pairs: channels (positive, negative) of the normalised differences to keep.
         precision: dtype inside the networks.
     """
@@ -54,6 +54,7 @@ class PairedGame:
     generator: Generator
     discriminator: Discriminator | None
     losses: Losses
+    adversary: Adversary
     index_pairs: tuple[tuple[int, int], ...]
     precision: torch.dtype = torch.float32
 
@@ -101,19 +102,16 @@ class PairedGame:
             "index": self.losses.index * index_loss(enhanced, reference, self.index_pairs),
         }
         if adversarial:
-            terms["adversarial"] = generator_loss(self.logits(network, pairs))
+            real = units.network(pairs.reference)
+            terms["adversarial"] = self.adversary.generator_term(lambda x: self.logits(x, pairs), network, real)
         return terms
 
-    def discriminator_terms(self, pairs: Pairs, r1_weight: float) -> dict[str, Tensor]:
-        """Cross-entropy on reference against enhanced, plus the R1 penalty where `r1_weight` > 0."""
+    def discriminator_terms(self, pairs: Pairs) -> dict[str, Tensor]:
+        """Reference against enhanced, both given the observation."""
         with torch.no_grad():
             enhanced = self.enhance(pairs)
-        real = Units.of(pairs).network(pairs.reference).requires_grad_(r1_weight > 0)
-        real_logits = self.logits(real, pairs)
-        terms = {"discriminator": discriminator_loss(real_logits, self.logits(enhanced, pairs))}
-        if r1_weight > 0:
-            terms["r1"] = r1_weight / 2 * r1_penalty(real_logits, real)
-        return terms
+        real = Units.of(pairs).network(pairs.reference)
+        return self.adversary.discriminator_terms(lambda x: self.logits(x, pairs), real, enhanced)
 
     def _autocast(self, pairs: Pairs) -> torch.autocast:
         enabled = self.precision != torch.float32

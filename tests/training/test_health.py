@@ -1,0 +1,92 @@
+"""Each disease is made to happen and seen named; a healthy run stays unnamed."""
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from rsgan.nn.objectives import OBJECTIVES
+from rsgan.training.health import WINDOW, Diagnosis, Health
+
+
+def found(values: Iterable[Mapping[str, float]], objective: str = "non-saturating") -> list[Diagnosis]:
+    health = Health(OBJECTIVES[objective])
+    return [diagnosis for each in values for diagnosis in health.watch(each)]
+
+
+def play(rate: float, shift: float, updates: int = 3 * WINDOW, objective: str = "non-saturating") -> list[Diagnosis]:
+    """A generator that moves a point cloud on a line towards another one, `shift` away."""
+    torch.manual_seed(0)
+    place = nn.Parameter(torch.zeros(()))
+    judge = nn.Sequential(nn.Linear(1, 16), nn.LeakyReLU(0.2), nn.Linear(16, 1))
+    game = OBJECTIVES[objective]
+    players = torch.optim.Adam(judge.parameters(), lr=rate), torch.optim.SGD([place], lr=1e-3)
+    log = []
+    for _ in range(updates):
+        real, made = shift + 0.1 * torch.randn(64, 1), place + 0.1 * torch.randn(64, 1)
+        loss = game.discriminator(judge(real), judge(made.detach()))
+        players[0].zero_grad()
+        loss.backward()
+        players[0].step()
+        adversarial = game.generator(judge(made), judge(real))
+        players[1].zero_grad()
+        adversarial.backward()
+        players[1].step()
+        log.append({
+            "discriminator/discriminator": float(loss.detach()),
+            "generator/adversarial": float(adversarial.detach()),
+            "generator/norm": abs(float(place.grad)),
+        })  # fmt: skip
+    return found(log, objective)
+
+
+def test_a_discriminator_that_tells_all_is_too_strong() -> None:
+    (diagnosis,) = play(rate=1e-2, shift=30.0, updates=WINDOW)
+    assert diagnosis.disease == "discriminator too strong"
+    assert "discriminator_learning_rate" in str(diagnosis)
+    assert "1701.04862" in str(diagnosis)
+
+
+def test_the_saturating_loss_leaves_its_generator_without_gradient() -> None:
+    diseases = {diagnosis.disease for diagnosis in play(rate=1e-2, shift=3.0, objective="minimax")}
+    assert diseases == {"discriminator too strong", "generator without gradient"}
+
+
+def test_a_discriminator_of_what_is_alike_is_blind() -> None:
+    (diagnosis,) = play(rate=1e-4, shift=0.0)
+    assert diagnosis.disease == "discriminator blind"
+
+
+def test_a_discriminator_that_wins_and_loses_in_turn_swings() -> None:
+    losses = math.log(4) * (1 + 0.9 * np.sin(np.arange(2 * WINDOW) / 5))
+    (diagnosis,) = found({"discriminator/ratio_discriminator": float(loss)} for loss in losses)
+    assert diagnosis.disease == "ratio discriminator swings"
+
+
+@pytest.mark.parametrize(
+    "values", [{"bias/L1": 0.01, "bias/L4": -0.08}, {"residual/P40": 3.0}, {"residual/P40": 0.9, "residual/P50": 2.5}]
+)
+def test_radiometry_that_leaves_the_observation_drifts(values: dict[str, float]) -> None:
+    (diagnosis,) = found([values, values])
+    assert diagnosis.disease == "radiometric drift"
+
+
+def test_a_healthy_run_stays_unnamed() -> None:
+    rng = np.random.default_rng(0)
+    train = [
+        {"discriminator/discriminator": 1.1 + 0.1 * rng.normal(), "generator/adversarial": 0.9, "generator/norm": 0.4}
+        for _ in range(3 * WINDOW)
+    ]
+    assert found([*train, {"bias/L1": 0.01, "residual/P40": 0.9, "gain_db/P40": 1.2}]) == []
+
+
+def test_nothing_is_said_before_enough_was_seen() -> None:
+    assert found([{"discriminator/discriminator": 0.0}] * (WINDOW - 1)) == []
+    assert len(found([{"discriminator/discriminator": 0.0}] * (WINDOW + 50))) == 1
+
+
+def test_a_critic_has_no_scale_to_be_judged_by() -> None:
+    assert found([{"discriminator/discriminator": -20.0}] * (2 * WINDOW), "wasserstein") == []
