@@ -3,9 +3,10 @@
     python -m benchmarks.gan_ladder [--steps 2500] [--seeds 10]
 
 Generator and discriminator are multilayer perceptrons of two hidden layers of 128; Adam, batches of 256, one update of
-the discriminator per update of the generator, rates `RATES`, all rows alike. The seeds of a row are trained side by side, none sees
-another. A mode counts as covered where at least 20 of 2500 samples lie within 3 standard deviations of it (of 312 that
-would be its share); the distance is the sliced Wasserstein distance to fresh samples of the ring, which has radius 2.
+the discriminator per update of the generator, rates `RATES`, all rows alike. The seeds of a row are trained side by
+side, none sees another. A mode counts as covered where at least 20 of 2500 samples lie within 3 standard deviations of
+it (of 312 that would be its share); the distance is the sliced Wasserstein distance to fresh samples of the ring, which
+has radius 2.
 
 Source of the ring and of counting modes: Metz et al. 2017, arXiv:1611.02163, section 3.1.
 """
