@@ -255,6 +255,34 @@ class Journal:
             file.write(json.dumps(event) + "\n")
 
 
+class Pace:
+    """How fast a run goes, and how much of the time it waits for tiles, since the last line of the log."""
+
+    def __init__(self, samples_seen: int) -> None:
+        self.restart(samples_seen)
+
+    def restart(self, samples_seen: int) -> None:
+        """Forget what was; held-out figures, say, took time of their own."""
+        self.samples_seen, self.waited, self.started = samples_seen, 0.0, time.monotonic()
+
+    def timed(self, source: Iterator[Batch]) -> Iterator[Batch]:
+        """The same batches, whose arrival is waited for."""
+        while True:
+            asked = time.monotonic()
+            pairs = next(source, None)
+            self.waited += time.monotonic() - asked
+            if pairs is None:
+                return
+            yield pairs
+
+    def figures(self, samples_seen: int) -> dict[str, float]:
+        """`samples_per_second` and `waiting`, a share of the time; the count begins anew."""
+        took = time.monotonic() - self.started
+        found = {"samples_per_second": (samples_seen - self.samples_seen) / took, "waiting": self.waited / took}
+        self.restart(samples_seen)
+        return found
+
+
 def batches(task: Task, training: Training, start: int) -> Iterator[Batch]:
     """Batches from sample `start` on, in order."""
     loader = DataLoader(
@@ -302,18 +330,15 @@ def train(
     (run / CONFIG).write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     journal = Journal(run / LOG, SummaryWriter(str(run / "tensorboard")))
     health = Health(trainer.adversary.objective)
-    last, started = trainer.samples_seen, time.monotonic()
-    for pairs in batches(task, config.training, trainer.samples_seen):
+    pace = Pace(trainer.samples_seen)
+    for pairs in pace.timed(batches(task, config.training, trainer.samples_seen)):
         values = trainer.update(pairs.to(device))
         for diagnosis in health.watch(values):
             journal.say(trainer.samples_seen, diagnosis)
             tell(diagnosis)
         seen, due = trainer.samples_seen, _due(config.training, trainer.samples_seen, config.training.batch_size)
         if due["log"]:
-            now = time.monotonic()
-            values["samples_per_second"] = (seen - last) / (now - started)
-            values["learning_rate"] = trainer.schedule.learning_rate(seen)
-            last, started = seen, now
+            values |= pace.figures(seen) | {"learning_rate": trainer.schedule.learning_rate(seen)}
             journal.write("train", seen, values)
             yield {"samples_seen": seen, **values}
         if due["validate"] or seen > len(task.dataset) - config.training.batch_size:
@@ -324,8 +349,7 @@ def train(
                 journal.say(seen, diagnosis)
                 tell(diagnosis)
             yield {"samples_seen": seen, **figures}
-            started = time.monotonic()
-            last = seen
+            pace.restart(seen)
         if due["checkpoint"]:
             save_checkpoint(run / CHECKPOINT, trainer.state())
     save_checkpoint(run / CHECKPOINT, trainer.state())

@@ -16,7 +16,7 @@ from rsgan.training.batch import Pairs, collate
 from rsgan.training.config import TrainConfig
 from rsgan.training.health import Diagnosis, Health
 from rsgan.training.loading import load_config
-from rsgan.training.loop import CHECKPOINT, CONFIG, LOG, MODEL, Schedule, Trainer, batches, plain, train
+from rsgan.training.loop import CHECKPOINT, CONFIG, LOG, MODEL, Pace, Schedule, Trainer, batches, plain, train
 from rsgan.training.pairs import PairDataset
 from rsgan.training.tasks import Superres
 from rsgan.training.tiles import load_tiles
@@ -204,6 +204,17 @@ def test_a_checkpoint_of_other_networks_is_refused(tiny: Tiny) -> None:
     wider = config.model_copy(update={"generator": config.generator.model_copy(update={"channels": 8})})
     with pytest.raises(ConfigError, match="does not fit the networks"):
         Trainer(wider, CPU).load(state)
+
+
+def test_the_pace_tells_waiting_from_working(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 0.0, 3.0, 4.0, 4.0, 8.0, 8.0])
+    monkeypatch.setattr("rsgan.training.loop.time.monotonic", lambda: next(clock))
+    pace = Pace(100)  # at 0
+    stream = pace.timed(iter(["first", "second"]))
+    assert next(stream) == "first"  # asked at 0, there at 3
+    assert pace.figures(104) == {"samples_per_second": 1.0, "waiting": 0.75}  # at 4, and begins anew at 4
+    assert next(stream) == "second"  # asked at 8, there at 8
+    assert pace.waited == 0
 
 
 @pytest.mark.usefixtures("two_places")
