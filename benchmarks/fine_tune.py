@@ -17,6 +17,7 @@ from pathlib import Path
 
 import rasterio
 import torch
+from affine import Affine
 from rasterio.windows import Window
 
 from benchmarks.results import record, table
@@ -45,7 +46,8 @@ def halve(scene: Path, folder: Path) -> None:
         half = dataset.width // 2 - GAP // 2
         for name, left in (("west", 0), ("east", dataset.width - half)):
             window = Window(left, 0, half, dataset.height)
-            profile = dataset.profile | {"width": half, "transform": dataset.window_transform(window)}
+            transform = dataset.transform @ Affine.translation(left, 0)
+            profile = dataset.profile | {"width": half, "transform": transform}
             with rasterio.open(folder / f"{name}.tif", "w", **profile) as part:
                 part.write(dataset.read(window=window))
                 part.descriptions = dataset.descriptions
