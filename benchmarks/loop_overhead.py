@@ -30,7 +30,7 @@ def short(name: str, data: Path, updates: int) -> AnyConfig:
     """A shipped config, its first stage cut to `updates`, nothing validated or saved on the way."""
     path = Path("configs") / f"{name}.yaml"
     samples = updates * load_config(path).training.batch_size
-    never = ("validate_every", "checkpoint_every", "log_every")
+    never = ("validate_every", "checkpoint_every")
     return load_config(
         path,
         [

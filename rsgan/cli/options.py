@@ -108,6 +108,17 @@ def verbosity(command: Command) -> Command:
     return click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")(command)
 
 
+def symmetries_choice(price: str) -> Callable[[Command], Command]:
+    """Add --symmetries; `price` says what fewer passes save and cost."""
+    return click.option(
+        "--symmetries",
+        type=click.Choice(["1", "2", "4", "8"]),
+        default="4",
+        show_default=True,
+        help=f"Turned and mirrored passes that are averaged; {price}.",
+    )
+
+
 def device_choice(command: Command) -> Command:
     """Add --device."""
     kinds = click.Choice(["auto", "cpu", "cuda", "mps"])

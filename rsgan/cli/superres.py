@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rsgan.cli.options import device_choice, friendly_errors, names, numbers, progress_bar, talk, verbosity
+from rsgan.cli.options import (
+    device_choice,
+    friendly_errors,
+    names,
+    numbers,
+    progress_bar,
+    symmetries_choice,
+    talk,
+    verbosity,
+)
 from rsgan.errors import RsganError
 
 if TYPE_CHECKING:
@@ -68,13 +77,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Closing steps with the sensor model.",
 )
-@click.option(
-    "--symmetries",
-    type=click.Choice(["1", "2", "4", "8"]),
-    default="4",
-    show_default=True,
-    help="Turned and mirrored passes that are averaged; 1 is four times as fast as 4, and about 0.06 dB worse.",
-)
+@symmetries_choice("1 is four times as fast as 4, and about 0.06 dB worse")
 @click.option("--noise", type=float, help="Noise standard deviation, reflectance  [default: estimated once per scene]")
 @click.option(
     "--psf-sigma", type=float, help="Gaussian width of the point spread function, input pixels  [default: estimated]"

@@ -27,6 +27,7 @@ from rsgan.enhance.speckle import (
     SpeckleStatistics,
     classical,
     multitemporal,
+    same_polarisation,
     speckle_statistics,
 )
 from rsgan.enhance.speckle_method import (
@@ -332,13 +333,6 @@ def _tallied(store: Restore, tallies: Sequence[SpeckleTally]) -> Restore:
         return store(enhanced, step, valid, scene, nodata)
 
     return stored
-
-
-def same_polarisation(bands: Sequence[str]) -> tuple[tuple[int, ...], ...]:
-    """Channels of bands that show the same at several dates: those of one name, else all of them."""
-    kinds = ["VV", "VH", "HH", "HV"]
-    named = [next((kind for kind in kinds if kind in name.upper()), "") for name in bands]
-    return tuple(tuple(number for number, name in enumerate(named) if name == kind) for kind in dict.fromkeys(named))
 
 
 def default_output(first: Path) -> Path:

@@ -160,6 +160,13 @@ def classical(name: str, statistics: SpeckleStatistics, size: int) -> Remove:
     return remove
 
 
+def same_polarisation(bands: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+    """Channels of bands that show the same at several dates: those of one name, else all of them."""
+    kinds = ["VV", "VH", "HH", "HV"]
+    named = [next((kind for kind in kinds if kind in name.upper()), "") for name in bands]
+    return tuple(tuple(number for number, name in enumerate(named) if name == kind) for kind in dict.fromkeys(named))
+
+
 def multitemporal(groups: tuple[tuple[int, ...], ...], statistics: SpeckleStatistics, size: int) -> Remove:
     """The filter of Quegan and Yu for bands of which each group shows one polarisation at several dates."""
 

@@ -14,27 +14,35 @@ from rsgan.nn.generators.despeckle import CONDITIONS, SpeckleState
 from rsgan.sensors.optical import upsample
 
 
-class PatchDiscriminatorConfig(BaseModel):
-    """Architecture of `PatchDiscriminator`.
+class PatchLayersConfig(BaseModel):
+    """Architecture of `patch_layers`.
 
     Attributes:
-        bands: spectral bands of the candidate and of the condition.
-        scale: output pixels per input pixel (the condition is upsampled by it).
         channels: width of the first layer; doubles twice.
-        strided: number of stride-2 layers; a logit has stride 2**strided output pixels.
+        strided: number of stride-2 layers; a logit has stride 2**strided pixels of the candidate.
         spectral_norm: whether every layer's slope is held at 1.
         minibatch_deviation: whether it sees how much the images of a batch differ; a batch of one differs by 0.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["patch"] = "patch"
-    bands: int = Field(ge=1)
-    scale: int = Field(ge=1)
     channels: int = Field(default=32, ge=4)
     strided: int = Field(default=2, ge=1, le=4)
     spectral_norm: bool = True
     minibatch_deviation: bool = False
+
+
+class PatchDiscriminatorConfig(PatchLayersConfig):
+    """Architecture of `PatchDiscriminator`.
+
+    Attributes:
+        bands: spectral bands of the candidate and of the condition.
+        scale: output pixels per input pixel (the condition is upsampled by it).
+    """
+
+    kind: Literal["patch"] = "patch"
+    bands: int = Field(ge=1)
+    scale: int = Field(ge=1)
 
 
 class MinibatchDeviation(nn.Module):
@@ -51,7 +59,7 @@ class MinibatchDeviation(nn.Module):
         return cat([features, deviation.expand(len(features), 1, *features.shape[2:])], 1)
 
 
-def patch_layers(inputs: int, config: PatchDiscriminatorConfig | SpeckleDiscriminatorConfig) -> nn.Sequential:
+def patch_layers(inputs: int, config: PatchLayersConfig) -> nn.Sequential:
     """Convolutions of a PatchGAN: `inputs` channels in, one logit per patch out.
 
     Source: Isola et al. 2017, arXiv:1611.07004 (patch logits); Miyato et al. 2018, arXiv:1802.05957 (spectral norm).
@@ -113,23 +121,10 @@ class PatchDiscriminator(nn.Module):
         return logits
 
 
-class SpeckleDiscriminatorConfig(BaseModel):
-    """Architecture of `SpeckleDiscriminator`.
-
-    Attributes:
-        channels: width of the first layer of both networks; doubles twice.
-        strided: number of stride-2 layers; a logit has stride 2**strided pixels.
-        spectral_norm: whether every layer's slope is held at 1.
-        minibatch_deviation: whether it sees how much the images of a batch differ; a batch of one differs by 0.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class SpeckleDiscriminatorConfig(PatchLayersConfig):
+    """Architecture of `SpeckleDiscriminator`, whose two networks are alike."""
 
     kind: Literal["speckle"] = "speckle"
-    channels: int = Field(default=32, ge=4)
-    strided: int = Field(default=2, ge=1, le=4)
-    spectral_norm: bool = True
-    minibatch_deviation: bool = False
 
     @property
     def bands(self) -> int:

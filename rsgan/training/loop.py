@@ -155,14 +155,14 @@ class Trainer:
             self._start_stage()
         values: dict[str, float] = {}
         training = self.config.training
+        self.adversary.update = self.samples_seen // training.batch_size
         if adversarial and self.discriminator is not None:
-            self.adversary.update = self.samples_seen // training.batch_size
             self.discriminator.requires_grad_(True)
             terms = self.game.discriminator_terms(pairs)
             values |= self._step("discriminator", self.discriminator, terms, 1e3)
             self.adversary.bound(self.discriminator)
             self.discriminator.requires_grad_(False)
-        waits = adversarial and (self.samples_seen // training.batch_size) % self.config.adversary.critic_updates
+        waits = adversarial and self.adversary.update % self.config.adversary.critic_updates
         if self.schedule.generator_learns(self.samples_seen) and not waits:
             weight = self.schedule.adversarial_weight(self.samples_seen)
             terms = self.game.generator_terms(pairs, weight > 0)
@@ -330,12 +330,16 @@ def train(
     (run / CONFIG).write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     journal = Journal(run / LOG, SummaryWriter(str(run / "tensorboard")))
     health = Health(trainer.adversary.objective)
-    pace = Pace(trainer.samples_seen)
-    for pairs in pace.timed(batches(task, config.training, trainer.samples_seen)):
-        values = trainer.update(pairs.to(device))
+
+    def examine(values: dict[str, float]) -> None:
         for diagnosis in health.watch(values):
             journal.say(trainer.samples_seen, diagnosis)
             tell(diagnosis)
+
+    pace = Pace(trainer.samples_seen)
+    for pairs in pace.timed(batches(task, config.training, trainer.samples_seen)):
+        values = trainer.update(pairs.to(device))
+        examine(values)
         seen, due = trainer.samples_seen, _due(config.training, trainer.samples_seen, config.training.batch_size)
         if due["log"]:
             values |= pace.figures(seen) | {"learning_rate": trainer.schedule.learning_rate(seen)}
@@ -345,9 +349,7 @@ def train(
             figures = task.validation.measure(trainer.averaged)
             task.validation.panel(trainer.averaged, run / "panels" / f"{seen:09d}.png")
             journal.write("validation", seen, figures)
-            for diagnosis in health.watch(figures):
-                journal.say(seen, diagnosis)
-                tell(diagnosis)
+            examine(figures)
             yield {"samples_seen": seen, **figures}
             pace.restart(seen)
         if due["checkpoint"]:
