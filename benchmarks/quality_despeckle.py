@@ -845,7 +845,9 @@ def main() -> None:
     if arguments.write_cases is not None:
         np.savez(arguments.write_cases, **outside_cases(arguments.seeds))
         return
-    ways = methods(arguments.model) | {f"{DEFAULT}, 8 passes": network(arguments.model, 8)}
+    ways = methods(arguments.model) | {
+        f"{DEFAULT}, {said}": network(arguments.model, passes) for said, passes in (("1 pass", 1), ("8 passes", 8))
+    }
     shown = Pictures(ways, arguments.seeds, arguments.outside)
     rows = acceptance(shown, arguments.model, arguments.data)
     parts = ["`python -m benchmarks.quality_despeckle --data DIR --outside FILE`", *quality_tables(shown)]
