@@ -101,7 +101,7 @@ def looks_or_auto(_: click.Context, parameter: click.Parameter, text: str) -> fl
 )
 @click.option("--bbox", callback=numbers(4, float), metavar="L,B,R,T", help="Part of the scene, in its coordinates.")
 @click.option("--crop", callback=numbers(4, int), metavar="COL,ROW,W,H", help="Part of the scene, in pixels.")
-@symmetries_choice("1 is about three times as fast as 4, and 0.15 dB worse")
+@symmetries_choice("1 is about three times as fast as 4, and 0.15 to 0.3 dB worse")
 @click.option("--dry-run", is_flag=True, help="Say what would be done: quantity, windows, memory, size, time.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @verbosity
