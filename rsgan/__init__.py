@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rsgan.enhance.despeckle import despeckle as despeckle
     from rsgan.enhance.superres import superres as superres
+    from rsgan.enhance.translate import translate as translate
     from rsgan.errors import RsganError as RsganError
     from rsgan.model import open_model as open_model
 
 _HOME = {
     "despeckle": "rsgan.enhance.despeckle",
     "superres": "rsgan.enhance.superres",
+    "translate": "rsgan.enhance.translate",
     "open_model": "rsgan.model",
     "RsganError": "rsgan.errors",
 }
 
-__all__ = ["RsganError", "despeckle", "open_model", "superres"]
+__all__ = ["RsganError", "despeckle", "open_model", "superres", "translate"]
 
 
 def __getattr__(name: str) -> object:

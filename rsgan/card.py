@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rsgan.catalogue import SENSORS
@@ -79,6 +81,61 @@ class Uncertainty(BaseModel):
     floor: float = Field(default=0.0, ge=0)
 
 
+class Domain(BaseModel):
+    """One side of a translation: what its rasters hold, and the fixed link to network units.
+
+    Network units are (value - centre) / spread. A value is reflectance, the natural logarithm of intensity, or the
+    stored number itself.
+
+    Attributes:
+        name: for people, such as hazy or clear.
+        quantity: what the rasters hold.
+        sensor: key of `catalogue.SENSORS`, whose names the bands have; None where the bands have names of their own.
+        bands: in channel order.
+        centre: of each band.
+        spread: of each band, above 0.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    quantity: Literal["reflectance", "intensity", "number"] = "reflectance"
+    sensor: str | None = None
+    bands: tuple[str, ...] = Field(min_length=1)
+    centre: tuple[float, ...]
+    spread: tuple[Annotated[float, Field(gt=0)], ...]
+
+    @model_validator(mode="after")
+    def _fits(self) -> Domain:
+        if not len(self.bands) == len(self.centre) == len(self.spread):
+            raise ValueError(
+                f"names {len(self.bands)} bands, {len(self.centre)} centres and {len(self.spread)} spreads; expected "
+                "as many of each"
+            )
+        if self.sensor is not None:
+            refuse_unknown(self.sensor, self.bands)
+        return self
+
+    def to_network(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(..., C, H, W) reflectance, intensity or numbers -> network units."""
+        if self.quantity == "intensity":
+            values = np.log(np.maximum(values, LEAST_INTENSITY))
+        return ((values - _column(self.centre)) / _column(self.spread)).astype(np.float32)
+
+    def to_physical(self, network: NDArray[np.floating]) -> NDArray[np.float32]:
+        """The inverse of `to_network`."""
+        values = network * _column(self.spread) + _column(self.centre)
+        return (np.exp(values) if self.quantity == "intensity" else values).astype(np.float32)
+
+
+LEAST_INTENSITY = 1e-6
+"""Intensity below which a translation sees none: -60 dB, under the noise of any radar."""
+
+
+def _column(numbers: tuple[float, ...]) -> NDArray[np.float64]:
+    return np.array(numbers)[:, None, None]
+
+
 def refuse_unknown(sensor: str, bands: tuple[str, ...]) -> None:
     """Refuse a sensor or bands that the catalogue does not hold.
 
@@ -113,6 +170,8 @@ class ModelCard(BaseModel):
         noise: range of noise seen in training, reflectance; super-resolution only.
         looks: range of looks seen in training; despeckling only.
         correlation: range of lag-1 intensity correlation seen in training; despeckling only.
+        source: what goes in; translation only.
+        target: what comes out; translation only.
         probe: estimators of a scene's noise and point spread function, None if the file has none.
         uncertainty: of the enhanced pixels, None if the file cannot tell.
         samples_seen: chips of training, both stages.
@@ -127,7 +186,7 @@ class ModelCard(BaseModel):
 
     format: Literal[1] = 1
     name: str
-    task: Literal["superres", "despeckle"]
+    task: Literal["superres", "despeckle", "translate"]
     sensor: str
     bands: tuple[str, ...]
     guide: tuple[str, ...] = ()
@@ -142,6 +201,8 @@ class ModelCard(BaseModel):
     noise: tuple[float, float] | None = None
     looks: tuple[float, float] | None = None
     correlation: tuple[float, float] | None = None
+    source: Domain | None = None
+    target: Domain | None = None
     probe: ProbeCoefficients | None = None
     uncertainty: Uncertainty | None = None
     samples_seen: int = Field(ge=0)
@@ -153,9 +214,13 @@ class ModelCard(BaseModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> ModelCard:
-        needed = {"superres": ("gsd_m", "sigma", "noise"), "despeckle": ("looks", "correlation")}[self.task]
+        needed, kind = {
+            "superres": (("gsd_m", "sigma", "noise"), "residual"),
+            "despeckle": (("looks", "correlation"), "despeckle"),
+            "translate": (("source", "target"), "translation"),
+        }[self.task]
         missing = [name for name in needed if getattr(self, name) is None]
-        if missing or (self.generator.kind == "despeckle") != (self.task == "despeckle"):
+        if missing or self.generator.kind != kind:
             wanted = f"lacks {' '.join(missing)}" if missing else f"has a generator of kind {self.generator.kind}"
             raise ValueError(f"is of task {self.task}, but {wanted}")
         return self
@@ -175,7 +240,9 @@ class ModelCard(BaseModel):
 
     @property
     def bands_in_words(self) -> str:
-        """The bands, and those that guide them."""
+        """The bands, and those that guide them; of a translation, both sides."""
+        if self.source is not None and self.target is not None:
+            return " -> ".join(f"{side.name} {' '.join(side.bands)}" for side in (self.source, self.target))
         guide = f" guided by {' '.join(self.guide)}" if self.guide else ""
         return (" ".join(self.bands) or "any band") + guide
 
@@ -185,6 +252,8 @@ class ModelCard(BaseModel):
         if self.looks is not None and self.correlation is not None:
             low, high = self.looks
             return f"{low:g} to {high:g} looks, correlation up to {self.correlation[1]:g}, pixels of any size"
+        if self.task == "translate":
+            return "pixels of any size" if self.gsd_m is None else f"{self.gsd_m:g} m"
         gsd = self.gsd_m or 0.0
         return f"{gsd:g} m -> {gsd / self.scale:g} m"
 

@@ -25,6 +25,7 @@ from rsgan.enhance.statistics import SceneStatistics, scene_statistics
 from rsgan.enhance.walk import GuideView, Progress, walk
 from rsgan.geo import Scene, Window, WindowPlan, plan
 from rsgan.model import choose_device
+from rsgan.nn.generators import ResidualGeneratorConfig
 
 _PARTS = {2: "half", 4: "quarter", 8: "eighth"}
 
@@ -157,7 +158,8 @@ class Job:
         method, scale, options, count = self.method, self.method.scale, self.options, len(self.outputs.order)
         grid = self.outputs.grid
         side = min(options.window, max(self.part.height, self.part.width)) + 2 * method.halo
-        channels = 0 if method.card is None else method.card.generator.channels
+        built = None if method.card is None else method.card.generator
+        channels = built.channels if isinstance(built, ResidualGeneratorConfig) else 0
         features = side**2 * max(4 * channels, 12 * count * scale**2) * 4 * options.batch
         band_rows = min(options.window, self.part.height) * scale * grid.width
         row_band = 2 * band_rows * count * np.dtype(self.scene.dtype).itemsize

@@ -6,6 +6,7 @@ from rsgan.geo.bands import BandChoice, band_named, find_bands
 from rsgan.geo.canvas import Canvas
 from rsgan.geo.fill import FILL_REACH, fill
 from rsgan.geo.grid import Bounds, ControlPoints, Grid
+from rsgan.geo.quantities import open_quantity
 from rsgan.geo.scene import Chip, Scene
 from rsgan.geo.valid import valid_blocks
 from rsgan.geo.windows import WindowPlan, plan, scale_window
@@ -27,6 +28,7 @@ __all__ = [
     "check_output",
     "fill",
     "find_bands",
+    "open_quantity",
     "plan",
     "scale_window",
     "valid_blocks",

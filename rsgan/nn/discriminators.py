@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, cat, nn
+from torch import Tensor, cat, nn, zeros
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
+from rsgan.errors import ConfigError
 from rsgan.nn.generators.despeckle import CONDITIONS, SpeckleState
 from rsgan.sensors.optical import upsample
 
@@ -21,7 +22,12 @@ class PatchLayersConfig(BaseModel):
         channels: width of the first layer; doubles twice.
         strided: number of stride-2 layers; a logit has stride 2**strided pixels of the candidate.
         spectral_norm: whether every layer's slope is held at 1.
+        normalisation: of the features between first and last layer; `batch` makes the logits of an image depend on the
+            others of its batch, so penalties on gradients are refused beside it.
+        last_kernel: side of the kernels of the last two layers; 4 with three strided layers is the 70 x 70 PatchGAN.
         minibatch_deviation: whether it sees how much the images of a batch differ; a batch of one differs by 0.
+        minibatch_kernels: learned features by which it compares the images of a batch; 0 compares none.
+        attention: whether every place sees all others before the last layer; then no logit has a receptive field.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,7 +35,11 @@ class PatchLayersConfig(BaseModel):
     channels: int = Field(default=32, ge=4)
     strided: int = Field(default=2, ge=1, le=4)
     spectral_norm: bool = True
+    normalisation: Literal["none", "batch", "instance"] = "none"
+    last_kernel: Literal[3, 4] = 3
     minibatch_deviation: bool = False
+    minibatch_kernels: int = Field(default=0, ge=0)
+    attention: bool = False
 
 
 class PatchDiscriminatorConfig(PatchLayersConfig):
@@ -59,6 +69,55 @@ class MinibatchDeviation(nn.Module):
         return cat([features, deviation.expand(len(features), 1, *features.shape[2:])], 1)
 
 
+class MinibatchDiscrimination(nn.Module):
+    """Appends channels that say how near an image is to the others of its batch, by learned features of its means.
+
+    Source: Salimans et al. 2016, arXiv:1606.03498, section 3.2; its features are taken of the means over the image, so
+    that images of any size can be judged.
+    """
+
+    def __init__(self, channels: int, kernels: int, depth: int = 8) -> None:
+        super().__init__()
+        self.kernels, self.depth = kernels, depth
+        self.project = nn.Linear(channels, kernels * depth, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C + kernels, H, W)."""
+        projected = self.project(features.mean((2, 3))).reshape(-1, self.kernels, self.depth)
+        distance = (projected[:, None] - projected[None]).abs().sum(3)
+        near = ((-distance).exp().sum(1) - 1) / max(len(features) - 1, 1)
+        return cat([features, near[..., None, None].expand(-1, -1, *features.shape[2:])], 1)
+
+
+class SelfAttention(nn.Module):
+    """Every place sees all others; starts as the identity.
+
+    Source: Zhang et al. 2019, arXiv:1805.08318, section 3.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        inner = max(channels // 8, 1)
+        self.query, self.key = nn.Conv2d(channels, inner, 1), nn.Conv2d(channels, inner, 1)
+        self.value, self.out = nn.Conv2d(channels, channels // 2, 1), nn.Conv2d(channels // 2, channels, 1)
+        self.share = nn.Parameter(zeros(()))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) in and out."""
+        query, key, value = (layer(features).flatten(2).transpose(1, 2) for layer in (self.query, self.key, self.value))
+        seen = functional.scaled_dot_product_attention(query, key, value, scale=1.0)
+        whole = seen.transpose(1, 2).unflatten(2, features.shape[2:])
+        result: Tensor = features + self.share * self.out(whole)
+        return result
+
+
+NORMS: Final[dict[str, Callable[[int], nn.Module]]] = {
+    "batch": nn.BatchNorm2d,
+    "instance": lambda width: nn.InstanceNorm2d(width, affine=True),
+}
+"""Normalisation -> layer for a width."""
+
+
 def patch_layers(inputs: int, config: PatchLayersConfig) -> nn.Sequential:
     """Convolutions of a PatchGAN: `inputs` channels in, one logit per patch out.
 
@@ -66,23 +125,36 @@ def patch_layers(inputs: int, config: PatchLayersConfig) -> nn.Sequential:
     """
     bounded: Callable[[nn.Module], nn.Module] = spectral_norm if config.spectral_norm else (lambda layer: layer)
     layers: list[nn.Module] = []
-    width = config.channels
-    for _ in range(config.strided):
-        layers += [bounded(nn.Conv2d(inputs, width, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
-        inputs, width = width, min(2 * width, 4 * config.channels)
-    layers += [bounded(nn.Conv2d(inputs, width, 3, padding=1)), nn.LeakyReLU(0.2)]
+    width, last = config.channels, config.last_kernel
+
+    def convolution(out: int, kernel: int, stride: int, *, normed: bool) -> None:
+        layers.append(bounded(nn.Conv2d(inputs, out, kernel, stride=stride, padding=1)))
+        if normed and config.normalisation != "none":
+            layers.append(NORMS[config.normalisation](out))
+        layers.append(nn.LeakyReLU(0.2))
+
+    for number in range(config.strided):
+        convolution(width, 4, 2, normed=number > 0)
+        inputs, width = width, min(2 * width, (8 if last == 4 else 4) * config.channels)
+    convolution(width, last, 1, normed=True)
+    inputs = width
+    if config.attention:
+        layers.append(SelfAttention(inputs))
+    if config.minibatch_kernels:
+        layers.append(MinibatchDiscrimination(inputs, config.minibatch_kernels))
+        inputs += config.minibatch_kernels
     if config.minibatch_deviation:
         layers.append(MinibatchDeviation())
-    layers += [bounded(nn.Conv2d(width + config.minibatch_deviation, 1, 3, padding=1))]
-    return nn.Sequential(*layers)
+        inputs += 1
+    return nn.Sequential(*layers, bounded(nn.Conv2d(inputs, 1, last, padding=1)))
 
 
-def patch_side(strided: int) -> int:
+def patch_side(config: PatchLayersConfig) -> int:
     """Side of the patch that one logit of `patch_layers` sees, in pixels of its input."""
     side, jump = 1, 1
-    for _ in range(strided):
+    for _ in range(config.strided):
         side, jump = side + 3 * jump, jump * 2
-    return side + 4 * jump
+    return side + 2 * (config.last_kernel - 1) * jump
 
 
 class PatchDiscriminator(nn.Module):
@@ -104,7 +176,7 @@ class PatchDiscriminator(nn.Module):
     @property
     def receptive_field(self) -> int:
         """Side of the patch that one logit sees, in output pixels."""
-        return patch_side(self.config.strided)
+        return patch_side(self.config)
 
     def forward(self, candidate: Tensor, observed: Tensor) -> Tensor:
         """Logits, positive = looks like a reference.
@@ -160,7 +232,7 @@ class SpeckleDiscriminator(nn.Module):
     @property
     def receptive_field(self) -> int:
         """Side of the patch that one logit sees, in pixels."""
-        return patch_side(self.config.strided)
+        return patch_side(self.config)
 
     def forward(self, candidate: Tensor, observed: Tensor, speckle: SpeckleState) -> Tensor:
         """Logits of the image, positive = looks like ground without speckle.
@@ -196,12 +268,83 @@ def _planes(speckle: SpeckleState, like: Tensor) -> Tensor:
     return speckle.conditions.to(like)[..., None, None].expand(-1, -1, *like.shape[2:])
 
 
-Discriminator = PatchDiscriminator | SpeckleDiscriminator
+class TranslationDiscriminatorConfig(PatchLayersConfig):
+    """Architecture of `TranslationDiscriminator`, whose networks are alike.
+
+    Attributes:
+        source_bands: bands of the source domain.
+        target_bands: bands of the target domain.
+        conditional: whether the target's judge sees the source image, too; only pairs allow that.
+        both: whether the source domain has a judge as well, as cycles need.
+    """
+
+    kind: Literal["translation"] = "translation"
+    source_bands: int = Field(ge=1)
+    target_bands: int = Field(ge=1)
+    conditional: bool = False
+    both: bool = False
+
+
+class TranslationDiscriminator(nn.Module):
+    """A PatchGAN for the target domain, given the source image or not, and one for the source domain.
+
+    Source: Isola et al. 2017, arXiv:1611.07004 (conditional); Zhu et al. 2017, arXiv:1703.10593 (one per domain).
+    """
+
+    def __init__(self, config: TranslationDiscriminatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.target = patch_layers(config.target_bands + config.source_bands * config.conditional, config)
+        self.source = patch_layers(config.source_bands, config) if config.both else None
+
+    @property
+    def stride(self) -> int:
+        """Pixels from one logit to the next."""
+        return int(2**self.config.strided)
+
+    @property
+    def receptive_field(self) -> int:
+        """Side of the patch that one logit sees, in pixels."""
+        return patch_side(self.config)
+
+    def forward(self, candidate: Tensor, source: Tensor | None = None) -> Tensor:
+        """Logits of the target domain, positive = looks like one of its images.
+
+        Args:
+            candidate: (N, target_bands, H, W) network units of the target domain.
+            source: (N, source_bands, H, W) what it was made from; given exactly where the judge is conditional.
+
+        Returns:
+            (N, 1, about H / stride, about W / stride).
+        """
+        seen = candidate if source is None else cat([candidate, source], 1)
+        logits: Tensor = self.target(seen)
+        return logits
+
+    def judge_source(self, candidate: Tensor) -> Tensor:
+        """Logits of the source domain, likewise.
+
+        Raises:
+            ConfigError: there is no judge for it.
+        """
+        if self.source is None:
+            raise ConfigError("discriminator.both is false, so nothing judges the source domain; set it to true.")
+        logits: Tensor = self.source(candidate)
+        return logits
+
+
+Discriminator = PatchDiscriminator | SpeckleDiscriminator | TranslationDiscriminator
 """Any discriminator."""
-DiscriminatorConfig = Annotated[PatchDiscriminatorConfig | SpeckleDiscriminatorConfig, Field(discriminator="kind")]
+DiscriminatorConfig = Annotated[
+    PatchDiscriminatorConfig | SpeckleDiscriminatorConfig | TranslationDiscriminatorConfig, Field(discriminator="kind")
+]
 """Any discriminator's config; pydantic tells them apart by `kind`."""
 
-KINDS: Final[dict[str, type[Discriminator]]] = {"patch": PatchDiscriminator, "speckle": SpeckleDiscriminator}
+KINDS: Final[dict[str, type[Discriminator]]] = {
+    "patch": PatchDiscriminator,
+    "speckle": SpeckleDiscriminator,
+    "translation": TranslationDiscriminator,
+}
 """Kind -> class."""
 
 

@@ -134,3 +134,34 @@ def _ratio_moments(log_ratio: Tensor, weight: Tensor, looks: Tensor, lags: int) 
             looks * (centred[..., lag:] * centred[..., :-lag]).sum((1, 2, 3)) / total,
         ]
     return torch.stack(moments, 1)
+
+
+def detail_loss(enhanced: Tensor, observed: Tensor, window: int = 5) -> Tensor:
+    """1 - correlation of what is finer than `window` pixels, over each image as a whole; 0 .. 2.
+
+    Ground that stays where it is keeps its edges, whatever its colours become; the sign of the contrast is to stay too.
+
+    Args:
+        enhanced: (N, 1, H, W), any unit.
+        observed: (N, 1, H, W), any unit.
+        window: side of the mean that is taken off, odd.
+    """
+    first, second = (
+        x - functional.avg_pool2d(x, window, 1, window // 2, count_include_pad=False) for x in (enhanced, observed)
+    )
+    return (1 - functional.cosine_similarity(first.flatten(1), second.flatten(1), dim=1, eps=1e-6)).mean()
+
+
+def contrastive_loss(sought: Tensor, given: Tensor, temperature: float) -> Tensor:
+    """Cross-entropy of finding, for each place of one image, the same place of another among all places.
+
+    Args:
+        sought: (N, P, K) features of length 1.
+        given: (N, P, K) of the same places; no gradient goes into them.
+        temperature: of the softmax.
+
+    Source: Oord et al. 2018, arXiv:1807.03748; between places of one image Park et al. 2020, arXiv:2007.15651.
+    """
+    alike = sought @ given.detach().transpose(1, 2) / temperature
+    places = torch.arange(sought.shape[1], device=sought.device).expand(len(sought), -1)
+    return functional.cross_entropy(alike.flatten(0, 1), places.flatten())

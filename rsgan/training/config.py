@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rsgan.card import refuse_unknown
 from rsgan.catalogue import RGBN
 from rsgan.errors import ConfigError
-from rsgan.nn.discriminators import PatchDiscriminatorConfig
+from rsgan.nn.discriminators import PatchDiscriminatorConfig, PatchLayersConfig
 from rsgan.nn.generators import ResidualGeneratorConfig
 from rsgan.nn.objectives import ObjectiveName, find_objective
 from rsgan.sensors.optical import MAX_SIGMA, Jitter
@@ -128,6 +128,8 @@ class AdversaryConfig(Frozen):
         instance_noise: standard deviation of noise on whatever the discriminator sees, in the network's units.
         weight_clip: largest weight of the discriminator; None clips nothing.
         critic_updates: updates of the discriminator per update of the generator.
+        history: generated images of past updates that the discriminator is shown again, half of the time, in place of
+            present ones; for judges without a condition only. 50 in CycleGAN.
     """
 
     objective: ObjectiveName = "non-saturating"
@@ -140,6 +142,7 @@ class AdversaryConfig(Frozen):
     instance_noise: float = Field(default=0.0, ge=0)
     weight_clip: float | None = Field(default=None, gt=0)
     critic_updates: int = Field(default=1, ge=1)
+    history: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> AdversaryConfig:
@@ -154,22 +157,39 @@ class AdversaryConfig(Frozen):
             )
         return self
 
-    def refuse_unbounded(self, spectral_norm: bool) -> None:
-        """Refuse a critic without a bound on its slope, and bounds that undo each other.
+    def refuse_unbounded(self, judge: PatchLayersConfig) -> None:
+        """Refuse a critic without a bound on its slope, and settings that undo each other.
 
         Raises:
             ValueError: naming the settings.
         """
-        if self.weight_clip is not None and spectral_norm:
+        if self.weight_clip is not None and judge.spectral_norm:
             raise ValueError(
                 "adversary.weight_clip bounds weights that discriminator.spectral_norm rescales anyway; set "
                 "discriminator.spectral_norm to false, or leave weight_clip out"
             )
-        bounded = spectral_norm or self.weight_clip is not None or self.gradient_penalty > 0
+        if judge.normalisation == "batch" and max(self.r1, self.r2, self.gradient_penalty) > 0:
+            raise ValueError(
+                "discriminator.normalisation batch makes the logits of an image depend on the others of its batch, and "
+                "r1, r2 and gradient_penalty are about the gradient at one image; take instance or none"
+            )
+        bounded = judge.spectral_norm or self.weight_clip is not None or self.gradient_penalty > 0
         if self.objective == "wasserstein" and not bounded:
             raise ValueError(
                 "adversary.objective wasserstein needs a critic of bounded slope; give adversary.gradient_penalty (10 "
                 "is usual) or adversary.weight_clip (0.01), or set discriminator.spectral_norm to true"
+            )
+
+    def refuse_history(self) -> None:
+        """Refuse past images where the discriminator is given what they were made from.
+
+        Raises:
+            ValueError: naming the setting.
+        """
+        if self.history:
+            raise ValueError(
+                "adversary.history keeps images without what they were made from, which a conditional discriminator "
+                "needs; set it to 0"
             )
 
 
@@ -291,7 +311,8 @@ class TrainConfig(Frozen):
             if self.training.adversarial_samples:
                 raise ValueError("training.adversarial_samples is above 0, but there is no discriminator; name one")
             return
-        self.adversary.refuse_unbounded(self.discriminator.spectral_norm)
+        self.adversary.refuse_unbounded(self.discriminator)
+        self.adversary.refuse_history()
         built = self.generator.bands, self.generator.scale
         judged = self.discriminator.bands, self.discriminator.scale
         if built != judged:

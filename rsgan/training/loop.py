@@ -149,7 +149,7 @@ class Trainer:
             RsganError: a loss is not finite.
         """
         adversarial = self.schedule.stage(self.samples_seen) == "adversarial"
-        if adversarial and self.faithful is None:
+        if adversarial and self.faithful is None and self.config.training.faithful_samples:
             self.faithful = plain(self.ema.state_dict())
             self.generator.load_state_dict(self.faithful)
             self._start_stage()
@@ -208,8 +208,13 @@ class Trainer:
         """The generator with averaged weights, as it stands."""
         return cast(Generator, self.ema.module)
 
+    @property
+    def judged(self) -> bool:
+        """Whether the discriminator has learnt yet."""
+        return self.discriminator is not None and self.samples_seen > self.config.training.faithful_samples
+
     def final_states(self) -> tuple[State, State | None]:
-        """Averaged weights: (faithful, adversarial or None)."""
+        """Averaged weights: (faithful, adversarial or None); a run without a first stage has one generator only."""
         averaged = plain(self.ema.state_dict())
         return (averaged, None) if self.faithful is None else (self.faithful, averaged)
 
@@ -217,8 +222,8 @@ class Trainer:
         """The card of the model as it stands."""
         text = self.config.model_dump_json()
         return self.task.card(
-            discriminator=self.config.discriminator if self.faithful is not None else None,
-            objective=self.config.adversary.objective if self.faithful is not None else "none",
+            discriminator=self.config.discriminator if self.judged else None,
+            objective=self.config.adversary.objective if self.judged else "none",
             real_label=self.config.adversary.real_label,
             probe=probe,
             samples_seen=self.samples_seen,
@@ -228,7 +233,7 @@ class Trainer:
     def save(self, path: Path, probe: ProbeCoefficients | None = None) -> None:
         """Write the model file."""
         faithful, adversarial = self.final_states()
-        judge = self.discriminator.state_dict() if adversarial and self.discriminator is not None else None
+        judge = self.discriminator.state_dict() if self.judged and self.discriminator is not None else None
         dtype = torch.float32 if self.config.training.precision == "float32" else torch.float16
         save_model(path, self.card(probe), faithful, adversarial, judge, dtype=dtype)
 

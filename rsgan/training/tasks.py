@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from rsgan.card import ModelCard, ProbeCoefficients
 from rsgan.errors import ConfigError
-from rsgan.nn.discriminators import Discriminator, PatchDiscriminator, SpeckleDiscriminator
-from rsgan.nn.generators import DespeckleGenerator, Generator, ResidualGenerator
+from rsgan.nn.discriminators import (
+    Discriminator,
+    PatchDiscriminator,
+    SpeckleDiscriminator,
+    TranslationDiscriminator,
+)
+from rsgan.nn.generators import DespeckleGenerator, Generator, ResidualGenerator, TranslationGenerator
 from rsgan.training import batch
 from rsgan.training.config import TrainConfig
 from rsgan.training.despeckle import batch as speckled
@@ -23,11 +29,17 @@ from rsgan.training.despeckle.validation import DespeckleValidation, ObservedVal
 from rsgan.training.games.adversary import Adversary
 from rsgan.training.games.despeckle import DespeckleGame
 from rsgan.training.games.paired import PairedGame
+from rsgan.training.games.pix2pix import Ground, Pix2PixGame
+from rsgan.training.games.unpaired import ContrastiveGame, CycleGame
 from rsgan.training.guided import GuidedPairDataset, GuidedValidation, load_guided
 from rsgan.training.loading import AnyConfig
 from rsgan.training.pairs import PairDataset
 from rsgan.training.probe import fit_scene_probe
 from rsgan.training.tiles import Tile, load_tiles
+from rsgan.training.translation import batch as translated
+from rsgan.training.translation.config import CycleLosses, PairedLosses, TranslateConfig
+from rsgan.training.translation.samples import PairedDataset, UnpairedDataset, load_samples
+from rsgan.training.translation.validation import TranslationValidation
 from rsgan.training.validation import Validation
 
 INDEX_BANDS = (("B08", "B04"), ("B03", "B08"))
@@ -120,7 +132,7 @@ class Superres:
     def game(self, generator: Generator, discriminator: Discriminator | None, adversary: Adversary) -> Game:
         """See `Task.game`."""
         config, bands = self.config, self.config.model.bands
-        if not isinstance(generator, ResidualGenerator) or isinstance(discriminator, SpeckleDiscriminator):
+        if not isinstance(generator, ResidualGenerator) or not isinstance(discriminator, PatchDiscriminator | None):
             raise ConfigError("task superres needs a generator of kind residual and a discriminator of kind patch.")
         return PairedGame(
             generator,
@@ -166,7 +178,7 @@ class Despeckle:
 
     def game(self, generator: Generator, discriminator: Discriminator | None, adversary: Adversary) -> Game:
         """See `Task.game`."""
-        if not isinstance(generator, DespeckleGenerator) or isinstance(discriminator, PatchDiscriminator):
+        if not isinstance(generator, DespeckleGenerator) or not isinstance(discriminator, SpeckleDiscriminator | None):
             raise ConfigError("task despeckle needs a generator of kind despeckle and a discriminator of kind speckle.")
         precision = getattr(torch, self.config.training.precision)
         return DespeckleGame(generator, discriminator, self.config.losses, adversary, precision)
@@ -191,6 +203,60 @@ class Despeckle:
         )
 
 
+class Translate:
+    """Translation of one domain into another: Pix2Pix, CycleGAN or contrastive, as the losses say."""
+
+    dataset: PairedDataset | UnpairedDataset
+    validation: TranslationValidation
+    collate = staticmethod(translated.collate)
+
+    def __init__(self, config: TranslateConfig) -> None:
+        self.config = config
+
+    def load(self, device: torch.device) -> None:
+        """See `Task.load`."""
+        self.dataset, pairs, clear = load_samples(self.config)
+        self.validation = TranslationValidation(pairs, clear, self.dataset, self.config, device)
+
+    def game(self, generator: Generator, discriminator: Discriminator | None, adversary: Adversary) -> Game:
+        """See `Task.game`."""
+        if not isinstance(generator, TranslationGenerator) or not isinstance(
+            discriminator, TranslationDiscriminator | None
+        ):
+            raise ConfigError("task translate needs a generator and a discriminator of kind translation.")
+        losses, target = self.config.losses, self.config.target
+        zero = None
+        if target.quantity == "reflectance":
+            zero = torch.from_numpy(target.to_network(np.zeros((len(target.bands), 1, 1))))
+        ground, precision = Ground(losses, zero), getattr(torch, self.config.training.precision)
+        if isinstance(losses, PairedLosses):
+            return Pix2PixGame(generator, discriminator, losses, ground, adversary, precision)
+        if isinstance(losses, CycleLosses):
+            return CycleGame(generator, discriminator, losses, ground, adversary, precision)
+        return ContrastiveGame(generator, discriminator, losses, ground, adversary, precision)
+
+    def probe(self) -> ProbeCoefficients | None:
+        """Nothing: the domains' units are fixed."""
+        return None
+
+    def card(self, **learned: Any) -> ModelCard:  # noqa: ANN401
+        """See `Task.card`."""
+        config = self.config
+        return ModelCard(
+            **config.model.model_dump(),
+            task=config.task,
+            sensor=config.source.sensor or config.source.quantity,
+            bands=config.source.bands,
+            scale=1,
+            generator=config.generator,
+            source=config.source,
+            target=config.target,
+            **learned,
+        )
+
+
 def task_of(config: AnyConfig) -> Task:
     """The task of a run."""
+    if isinstance(config, TranslateConfig):
+        return Translate(config)
     return Despeckle(config) if isinstance(config, DespeckleConfig) else Superres(config)

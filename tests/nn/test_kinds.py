@@ -6,10 +6,16 @@ from rsgan.nn.discriminators import (
     DiscriminatorConfig,
     PatchDiscriminator,
     SpeckleDiscriminator,
-    SpeckleDiscriminatorConfig,
+    TranslationDiscriminator,
     build_discriminator,
 )
-from rsgan.nn.generators import DespeckleGenerator, GeneratorConfig, ResidualGenerator, build_generator
+from rsgan.nn.generators import (
+    DespeckleGenerator,
+    GeneratorConfig,
+    ResidualGenerator,
+    TranslationGenerator,
+    build_generator,
+)
 
 
 class Both(BaseModel):
@@ -23,13 +29,17 @@ RESIDUAL = {"kind": "residual", "bands": 3, "scale": 2, "channels": 6}
 PATCH = {"kind": "patch", "bands": 3, "scale": 2, "channels": 6}
 DESPECKLE = {"kind": "despeckle", "channels": [4, 6], "descending": [0, 1], "ascending": [1]}
 SPECKLE = {"kind": "speckle", "channels": 4}
+TRANSLATION = {"kind": "translation", "forth": {"kind": "translator", "bands": 1, "target_bands": 2, "channels": 4}}
+TWO_DOMAINS = {"kind": "translation", "source_bands": 1, "target_bands": 2, "channels": 4}
+ALL = ((RESIDUAL, PATCH), (DESPECKLE, SPECKLE), (TRANSLATION, TWO_DOMAINS))
 
 
 @pytest.mark.parametrize(
     ("settings", "kinds"),
     [((RESIDUAL, PATCH), (ResidualGenerator, PatchDiscriminator)),
-     ((DESPECKLE, SPECKLE), (DespeckleGenerator, SpeckleDiscriminator))],
-    ids=["residual", "despeckle"],
+     ((DESPECKLE, SPECKLE), (DespeckleGenerator, SpeckleDiscriminator)),
+     ((TRANSLATION, TWO_DOMAINS), (TranslationGenerator, TranslationDiscriminator))],
+    ids=["residual", "despeckle", "translation"],
 )  # fmt: skip
 def test_a_config_builds_the_network_of_its_kind(settings: tuple[dict, dict], kinds: tuple[type, type]) -> None:
     both = Both.model_validate(dict(zip(("generator", "discriminator"), settings, strict=True)))
@@ -39,8 +49,6 @@ def test_a_config_builds_the_network_of_its_kind(settings: tuple[dict, dict], ki
 
 
 def test_every_kind_is_the_one_that_its_config_states() -> None:
-    residual = generators.ResidualGeneratorConfig(bands=1, scale=1)
-    despeckle = generators.DespeckleGeneratorConfig(channels=(4, 4), descending=(0, 1), ascending=(1,))
-    patch, speckle = discriminators.PatchDiscriminatorConfig(bands=1, scale=1), SpeckleDiscriminatorConfig()
-    assert set(generators.KINDS) == {residual.kind, despeckle.kind} == {"residual", "despeckle"}
-    assert set(discriminators.KINDS) == {patch.kind, speckle.kind} == {"patch", "speckle"}
+    made = [Both.model_validate({"generator": g, "discriminator": d}) for g, d in ALL]
+    assert set(generators.KINDS) == {one.generator.kind for one in made}
+    assert set(discriminators.KINDS) == {one.discriminator.kind for one in made}

@@ -3,6 +3,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from rsgan.nn.discriminators import PatchLayersConfig
 from rsgan.nn.objectives import OBJECTIVES
 from rsgan.nn.regularizers import lecam_penalty
 from rsgan.training.config import AdversaryConfig
@@ -123,9 +124,18 @@ def test_what_makes_no_sense_together_is_refused(settings: dict[str, object], wo
 
 
 def test_a_critic_needs_one_bound_on_its_slope() -> None:
-    AdversaryConfig(objective="wasserstein").refuse_unbounded(spectral_norm=True)
-    AdversaryConfig(objective="wasserstein", gradient_penalty=10).refuse_unbounded(spectral_norm=False)
+    bounded, free = PatchLayersConfig(spectral_norm=True), PatchLayersConfig(spectral_norm=False)
+    AdversaryConfig(objective="wasserstein").refuse_unbounded(bounded)
+    AdversaryConfig(objective="wasserstein", gradient_penalty=10).refuse_unbounded(free)
     with pytest.raises(ValueError, match="bounded slope"):
-        AdversaryConfig(objective="wasserstein").refuse_unbounded(spectral_norm=False)
+        AdversaryConfig(objective="wasserstein").refuse_unbounded(free)
     with pytest.raises(ValueError, match="rescales anyway"):
-        AdversaryConfig(weight_clip=0.01).refuse_unbounded(spectral_norm=True)
+        AdversaryConfig(weight_clip=0.01).refuse_unbounded(bounded)
+
+
+@pytest.mark.parametrize("penalty", ["r1", "r2", "gradient_penalty"])
+def test_a_norm_over_the_batch_has_no_gradient_of_one_image(penalty: str) -> None:
+    judge = PatchLayersConfig(normalisation="batch")
+    with pytest.raises(ValueError, match="depend on the others of its batch"):
+        AdversaryConfig.model_validate({penalty: 1.0}).refuse_unbounded(judge)
+    AdversaryConfig(lecam=1.0).refuse_unbounded(judge)

@@ -31,7 +31,7 @@ def test_every_config_loads_and_names_a_known_sensor_with_its_bands(path: Path) 
         assert config.model.name.replace("-", "_") in path.stem
         names = {band.name for band in SENSORS[config.model.sensor].bands}
         assert set(config.model.bands) <= names
-    assert config.training.faithful_samples > 0
+    assert config.training.faithful_samples + config.training.adversarial_samples > 0
     assert not config.data.root.is_absolute()
 
 

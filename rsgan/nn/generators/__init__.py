@@ -6,13 +6,20 @@ from pydantic import Field
 
 from rsgan.nn.generators.despeckle import DespeckleGenerator, DespeckleGeneratorConfig, SpeckleState
 from rsgan.nn.generators.residual import Guide, ResidualGenerator, ResidualGeneratorConfig, SensorState
+from rsgan.nn.generators.translation import TranslationConfig, TranslationGenerator
 
-Generator = ResidualGenerator | DespeckleGenerator
+Generator = ResidualGenerator | DespeckleGenerator | TranslationGenerator
 """Any generator."""
-GeneratorConfig = Annotated[ResidualGeneratorConfig | DespeckleGeneratorConfig, Field(discriminator="kind")]
+GeneratorConfig = Annotated[
+    ResidualGeneratorConfig | DespeckleGeneratorConfig | TranslationConfig, Field(discriminator="kind")
+]
 """Any generator's config; pydantic tells them apart by `kind`."""
 
-KINDS: Final[dict[str, type[Generator]]] = {"residual": ResidualGenerator, "despeckle": DespeckleGenerator}
+KINDS: Final[dict[str, type[Generator]]] = {
+    "residual": ResidualGenerator,
+    "despeckle": DespeckleGenerator,
+    "translation": TranslationGenerator,
+}
 """Kind -> class."""
 
 __all__ = [
@@ -26,6 +33,8 @@ __all__ = [
     "ResidualGeneratorConfig",
     "SensorState",
     "SpeckleState",
+    "TranslationConfig",
+    "TranslationGenerator",
     "build_generator",
 ]
 

@@ -227,7 +227,8 @@ class DespeckleConfig(Frozen):
         if self.discriminator is None and self.training.adversarial_samples:
             raise ValueError("training.adversarial_samples is above 0, but there is no discriminator; name one")
         if self.discriminator is not None:
-            self.adversary.refuse_unbounded(self.discriminator.spectral_norm)
+            self.adversary.refuse_unbounded(self.discriminator)
+            self.adversary.refuse_history()
         if self.training.adversarial_samples and not isinstance(self.data, SyntheticData):
             raise ValueError(
                 f"training.adversarial_samples is above 0, but data.kind {self.data.kind} has no references without "

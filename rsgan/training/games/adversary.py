@@ -32,6 +32,7 @@ class Adversary:
         self.config, self.seed, self.update = config, seed, 0
         self.objective = find_objective(config.objective, config.real_label)
         self.means: dict[str, Tensor] = {}
+        self.past: dict[str, Tensor] = {}
 
     def discriminator_terms(self, judge: Judge, real: Tensor, generated: Tensor, prefix: str = "") -> dict[str, Tensor]:
         """Every term of the discriminator's loss, weighted.
@@ -43,6 +44,8 @@ class Adversary:
             prefix: of the terms' names, where a game has several judges.
         """
         config, lazy = self.config, self.update % self.config.every == 0
+        if config.history:
+            generated = self._mixed(prefix, generated)
         real = self._noisy(real, 0).detach().requires_grad_(lazy and config.r1 > 0)
         generated = self._noisy(generated, 1).detach().requires_grad_(lazy and config.r2 > 0)
         real_logits, logits = judge(real), judge(generated)
@@ -84,11 +87,11 @@ class Adversary:
 
     def state(self) -> dict[str, Any]:
         """What is remembered, for a checkpoint."""
-        return dict(self.means)
+        return {"means": dict(self.means), "past": dict(self.past)}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
-        self.means = dict(state)
+        self.means, self.past = dict(state["means"]), dict(state["past"])
 
     def _remember(self, prefix: str, real: Tensor, generated: Tensor) -> Tensor:
         """(2,) running means of the logits, those of this update not yet among them."""
@@ -96,6 +99,22 @@ class Adversary:
         before = self.means.get(prefix, now)
         self.means[prefix] = MEMORY * before + (1 - MEMORY) * now
         return before
+
+    def _mixed(self, prefix: str, generated: Tensor) -> Tensor:
+        """The images, half of them swapped for past ones once there are enough.
+
+        Source: Shrivastava et al. 2017, arXiv:1612.07828, section 2.3.
+        """
+        past, shown, chance = list(self.past.get(prefix, ())), [], self._chance(3)
+        for image in generated:
+            if len(past) < self.config.history:
+                past.append(image)
+            elif float(torch.rand((), generator=chance)) < 0.5:
+                place = int(torch.randint(len(past), (), generator=chance))
+                past[place], image = image, past[place]
+            shown.append(image)
+        self.past[prefix] = torch.stack(past).detach()
+        return torch.stack([image.to(generated) for image in shown])
 
     def _noisy(self, images: Tensor, salt: int) -> Tensor:
         """Images with instance noise, the same for one seed, update and salt."""

@@ -1,0 +1,587 @@
+"""Translation: a raster of one domain in, the same ground as another domain shows it out, pixel on pixel."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, field, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rsgan.card import Domain
+from rsgan.enhance.arrays import enhance_array, is_array
+from rsgan.enhance.choice import departs, metres
+from rsgan.enhance.options import Reading, Running, chosen_part
+from rsgan.enhance.outputs import TAGS_OF_THE_INPUT
+from rsgan.enhance.paths import as_paths, refuse_twice
+from rsgan.enhance.preview import check_preview, worth_showing
+from rsgan.enhance.scene_enhancer import Precision, enough_memory
+from rsgan.enhance.walk import Floats, Progress, Restore, Step, walk
+from rsgan.errors import GridError, ModelError, OutputError, RsganError, RsganWarning
+from rsgan.geo import FILL_REACH, Grid, RasterWriter, Scene, Window, WindowPlan, open_quantity, plan
+from rsgan.geo.files import open_raster
+from rsgan.model import Model, choose_device, find_model, open_model
+from rsgan.nn.generators import TranslationGenerator
+from rsgan.nn.generators.translation import PROBED, HazeGenerator, OneWay
+from rsgan.radiometry import DTYPES, SAR_INPUT_DTYPES, Backscatter, Radiometry
+from rsgan.report.panels import Panel, limits_of, save_tiles, stretch
+from rsgan.sensors.atmosphere import transmission
+
+Direction = Literal["forth", "back"]
+MODEL = "s2-dehaze"
+"""Model of the package that translates when none is named."""
+LARGEST_WHOLE = 4096
+"""Longest side, in pixels, that a network without a receptive field takes in one piece."""
+RED_GREEN_BLUE = (("B04", "R", "red"), ("B03", "G", "green"), ("B02", "B", "blue"))
+"""Names of the bands that a preview shows in colour, where a domain has them."""
+
+
+@dataclass(frozen=True)
+class TranslateOptions(Running):
+    """How to translate, apart from what and with which model.
+
+    Attributes:
+        transmission: GeoTIFF for the share of the ground's light that gets through the haze, float32, one band per
+            band; models that find haze only. None writes none.
+    """
+
+    window: int = 1024
+    transmission: Path | None = None
+
+
+@dataclass(frozen=True)
+class Translated:
+    """What was done.
+
+    Attributes:
+        path: the raster that was written.
+        change: mean of (translated - observed) per band, in the units of the domain; None where the domains differ.
+        transmission: the raster of the transmission; None without.
+        seconds: wall time.
+    """
+
+    path: Path
+    change: NDArray[np.float64] | None
+    transmission: Path | None
+    seconds: float
+
+    def lines(self, bands: Sequence[str]) -> list[str]:
+        """The result in words."""
+        lines = []
+        if self.change is not None:
+            rows = " ".join(f"{name} {value:+.4f}" for name, value in zip(bands, self.change, strict=True))
+            lines.append(f"mean change: {rows}")
+        if self.transmission is not None:
+            lines.append(f"wrote {self.transmission}, the share of the ground's light that gets through")
+        return [*lines, f"wrote {self.path} in {self.seconds:.1f} s"]
+
+
+@dataclass
+class TranslationEnhancer:
+    """One way of a translation, as the window walk wants it: physical units of one domain in, of the other out.
+
+    Attributes:
+        network: the way.
+        source: what goes in.
+        target: what comes out.
+        device: where to compute.
+        precision: inside the network.
+        halo: pixels that the walk keeps around a window: all that it reads, so that origins stay multiples of the
+            stride.
+        keep_transmission: whether the transmission is kept for the second raster.
+        scale: output pixels per input pixel.
+        beside: (N, C, h, w) transmission of the batch that was translated last; None if it is not kept.
+        change: sum of (translated - observed) per band over valid pixels, so far.
+        count: valid pixels so far.
+    """
+
+    network: OneWay
+    source: Domain
+    target: Domain
+    device: torch.device
+    precision: Precision
+    halo: int
+    keep_transmission: bool = False
+    scale: int = 1
+    beside: Floats | None = field(init=False, default=None)
+    change: NDArray[np.float64] = field(init=False)
+    count: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        """Move the network to its device."""
+        self.network = self.network.to(self.device)
+        self.change = np.zeros(len(self.target.bands))
+
+    @torch.inference_mode()
+    def __call__(
+        self, observed: Floats, inner: tuple[slice, slice], valid: NDArray[np.bool_], guide: Floats | None = None
+    ) -> Floats:
+        """Translate (N, C, h, w); `guide` is of no use here."""
+        seen = torch.from_numpy(self.source.to_network(observed)).to(self.device)
+        reduced = self.precision != "float32"
+        with enough_memory(observed), torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced):
+            made = self.network(seen)
+            if self.keep_transmission and isinstance(self.network, HazeGenerator):
+                wavelengths = torch.tensor(self.network.config.wavelengths_um, device=self.device)
+                self.beside = transmission(self.network.haze(seen), wavelengths).float().cpu().numpy()
+        translated = self.target.to_physical(made.float().cpu().numpy())
+        if self.source.bands == self.target.bands:
+            rows, columns = inner
+            usable = np.all(valid[:, :, rows, columns], axis=1, keepdims=True)
+            difference = (translated - observed)[:, :, rows, columns] * usable
+            self.change += difference.sum((0, 2, 3), dtype=np.float64)
+            self.count += int(usable.sum())
+        return translated
+
+
+@dataclass(frozen=True)
+class TranslateJob:
+    """One scene, one way, one output, ready to run; use it in a ``with`` statement, which closes the files.
+
+    Attributes:
+        scene: open scene.
+        model: open model.
+        direction: which way.
+        path: raster to write.
+        options: how.
+        part: what is translated, in the scene's pixels.
+        windows: what is read and kept, origins in the scene.
+    """
+
+    scene: Scene
+    model: Model
+    direction: Direction
+    path: Path
+    options: TranslateOptions
+    part: Window
+    windows: tuple[WindowPlan, ...]
+
+    def __enter__(self) -> TranslateJob:
+        """Give the job itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the files."""
+        self.scene.close()
+
+    @property
+    def domains(self) -> tuple[Domain, Domain]:
+        """What goes in and what comes out."""
+        return domains_of(self.model, self.direction)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user must be told before the work."""
+        card, notes = self.model.card, list(self.scene.notes)
+        if departs(self.scene, card):
+            notes.append(
+                f"the scene has pixels of {metres(self.scene)}; {card.name} was trained for {card.gsd_m:g} m. "
+                "It runs, but its held-out figures do not speak for this scene."
+            )
+        return tuple(notes)
+
+    def lines(self, *, verbose: bool = False) -> list[str]:
+        """The plan in words; more of them on request."""
+        scene, (source, target) = self.scene, self.domains
+        stored = self._stored()
+        lines = [
+            f"model: {self.model.card.name}, {source.name} -> {target.name}",
+            f"bands: {' '.join(scene.bands)} of {scene.name}",
+            f"output: {self.path}, {self.part.width} x {self.part.height} x {len(target.bands)} "
+            f"{'float32' if stored is None else stored.dtype}",
+        ]
+        if verbose:
+            lines += [
+                f"radiometry: {scene.radiometry.source}",
+                f"windows: {len(self.windows)}, read with up to {self._widest} pixels each way",
+                f"device: {choose_device(self.options.device)}, {self.options.precision}",
+            ]
+        return lines
+
+    def estimate_lines(self) -> list[str]:
+        """Memory, size and time of the run; the time is measured on a small window."""
+        pixels = sum(w.read.width * w.read.height for w in self.windows)
+        size = self.part.width * self.part.height * len(self.domains[1].bands) * self._writer_type().itemsize
+        return [
+            f"memory: about {self._widest**2 * 400 / 2**30 + 0.5:.1f} GiB",
+            f"file: at most {size / 2**20:.0f} MiB before compression",
+            f"time: about {pixels * self._seconds_per_pixel():.0f} s on {choose_device(self.options.device)}",
+        ]
+
+    @property
+    def _widest(self) -> int:
+        return int(max(max(w.read.width, w.read.height) for w in self.windows))
+
+    def _seconds_per_pixel(self, side: int = 256) -> float:
+        enhancer, count = self._enhancer(), len(self.scene.bands)
+        chip, valid = np.ones((1, count, side, side), np.float32), np.ones((1, count, side, side), bool)
+        enhancer(chip, (slice(0, side), slice(0, side)), valid)
+        started = time.perf_counter()
+        enhancer(chip, (slice(0, side), slice(0, side)), valid)
+        return (time.perf_counter() - started) / side**2
+
+    def _enhancer(self) -> TranslationEnhancer:
+        options, (source, target) = self.options, self.domains
+        network = way_of(self.model, self.direction, options.sharpness)
+        keep = options.transmission is not None
+        return TranslationEnhancer(
+            network, source, target, choose_device(options.device), options.precision, self._widest, keep
+        )
+
+    def _stored(self) -> Radiometry | Backscatter | None:
+        """What the output's numbers mean; None for the target's units themselves, in float32.
+
+        They mean what the input's do where both domains hold the same quantity.
+        """
+        found, (source, target) = self.scene.radiometry, self.domains
+        if source.quantity != target.quantity:
+            return None
+        scale, offset = (found.scale[0],) * len(target.bands), (found.offset[0],) * len(target.bands)
+        if isinstance(found, Backscatter):
+            return replace(found, scale=scale, offset=offset, is_complex=False)
+        return replace(found, scale=scale, offset=offset)
+
+    def _writer_type(self) -> np.dtype[Any]:
+        stored = self._stored()
+        return np.dtype("float32" if stored is None else stored.dtype)
+
+    @property
+    def _grid(self) -> Grid:
+        grid = self.scene.grid.crop(self.part)
+        return grid if self.scene.grid.has_transform else replace(grid, transform=self.scene.grid.transform)
+
+    def writer(self) -> RasterWriter:
+        """Writer of the translated raster; creates nothing before ``with``.
+
+        Raises:
+            OutputError: it could not or should not be written.
+        """
+        scene, stored, (source, target) = self.scene, self._stored(), self.domains
+        same, count = source.bands == target.bands, len(target.bands)
+        keeps = stored is not None
+        named = [said or name for said, name in zip(scene.descriptions, scene.bands, strict=True)]
+        return RasterWriter(
+            self.path,
+            grid=self._grid,
+            count=count,
+            dtype=str(self._writer_type()),
+            nodata=scene.output_nodata if keeps else float("nan"),
+            descriptions=named if same else list(target.bands),
+            colorinterp=scene.colorinterp if same else None,
+            scales=(scene.stated.scales[0],) * count if keeps else None,
+            offsets=(scene.stated.offsets[0],) * count if keeps else None,
+            units=scene.stated.units if same and keeps else None,
+            tags={key: value for key, value in scene.tags.items() if not key.upper().startswith(TAGS_OF_THE_INPUT)},
+            overwrite=self.options.overwrite,
+            cog=self.options.cog,
+            overviews=stored if isinstance(stored, Backscatter) else None,
+            control_points=scene.control_points(self.part),
+        )
+
+    def transmission_writer(self) -> RasterWriter | None:
+        """Writer of the transmission; None where it is not asked for."""
+        if self.options.transmission is None:
+            return None
+        return RasterWriter(
+            self.options.transmission,
+            grid=self._grid,
+            count=len(self.scene.bands),
+            dtype="float32",
+            nodata=float("nan"),
+            descriptions=[f"{name} transmission" for name in self.scene.bands],
+            tags={
+                "RSGAN_MODEL": self.model.card.name,
+                "RSGAN_QUANTITY": "share of the ground's light that gets through the haze, 0 .. 1, as estimated",
+            },
+            overwrite=self.options.overwrite,
+            cog=self.options.cog,
+            control_points=self.scene.control_points(self.part),
+        )
+
+    def check(self, preview: Path | None = None) -> None:
+        """Refuse, before anything is computed, outputs that could not or should not be written.
+
+        Raises:
+            OutputError: naming the file and the flag.
+        """
+        self.writer()
+        other = self.options.transmission
+        if other is not None:
+            if not isinstance(way_of(self.model, self.direction, None), HazeGenerator):
+                raise OutputError(f"--transmission: {self.model.card.name} finds no haze. Leave it out.")
+            if other.resolve() == self.path.resolve():
+                raise OutputError(f"--transmission {other} is the output itself. Give another name.")
+            self.transmission_writer()
+        if preview is not None:
+            check_preview(preview, overwrite=self.options.overwrite)
+        targets = {"--out": self.path, "--transmission": other, "--preview": preview}
+        for flag, target in targets.items():
+            for source in self.scene.paths:
+                if target is not None and target.exists() and Path(source).exists() and target.samefile(source):
+                    raise OutputError(f"{flag} {target} is the input itself, which stays as it is. Give another name.")
+
+    def run(self, progress: Progress | None = None) -> Translated:
+        """Do it.
+
+        Raises:
+            RsganError: the scene cannot be read, or the output not written; no output is left then.
+        """
+        started, enhancer = time.perf_counter(), self._enhancer()
+        source, target = self.domains
+        background = source.to_physical(np.zeros((len(source.bands), 1, 1)))[:, 0, 0]
+        with self.writer() as writer, self.transmission_writer() or nullcontext() as beside:
+            walk(
+                self.scene,
+                enhancer,
+                writer,
+                windows=self.windows,
+                background=background,
+                second=beside,
+                store=_stored_as(self._stored()),
+                batch=self.options.batch,
+                progress=progress,
+            )
+            change = enhancer.change / max(enhancer.count, 1) if source.bands == target.bands else None
+            writer.update_tags(**self._tags(change))
+            if beside is not None:
+                writer.assemble()  # a disk that is full now leaves neither of the two
+        return Translated(self.path, change, self.options.transmission, time.perf_counter() - started)
+
+    def _tags(self, change: NDArray[np.float64] | None) -> dict[str, str]:
+        source, target = self.domains
+        moved = {} if change is None else {"RSGAN_MEAN_CHANGE": json.dumps([float(f"{x:.4g}") for x in change])}
+        return moved | {
+            "RSGAN_TASK": "translate",
+            "RSGAN_MODEL": self.model.card.name,
+            "RSGAN_MODEL_SHA256": self.model.sha256,
+            "RSGAN_VERSION": version("rsgan"),
+            "RSGAN_TRANSLATION": f"{source.name} -> {target.name}",
+            "RSGAN_NOTE": f"what {target.name} would show is estimated by {self.model.card.name}, not observed",
+        }
+
+    def preview(self, path: Path) -> None:
+        """Input and translation side by side, as PNG; needs the output that `run` writes.
+
+        Where both domains have the same bands both have one stretch, so that a colour cast shows.
+
+        Raises:
+            OutputError: the PNG cannot be written; the raster stays.
+        """
+        source, target = self.domains
+        window = worth_showing(self.scene, self.part, side=256)
+        chip = self.scene.read(window)
+        valid = np.all(chip.valid, axis=0)
+        inside = Window(
+            window.col_off - self.part.col_off, window.row_off - self.part.row_off, window.width, window.height
+        )
+        with open_raster(str(self.path)) as dataset:
+            stored = dataset.read(window=inside)
+        meaning = self._stored()
+        made = stored if meaning is None else meaning.to_physical(stored)
+        panels = [
+            Panel(side.name, np.nan_to_num(values.astype(np.float32)), valid)
+            for side, values in ((source, chip.values), (target, made))
+        ]
+        limits = [limits_of(panel, _colours(side)) for panel, side in zip(panels, (source, target), strict=True)]
+        if source.bands == target.bands:
+            limits[0] = limits[1]
+        pictures = {}
+        for panel, side, limit in zip(panels, (source, target), limits, strict=True):
+            pixels = stretch(panel.values[list(_colours(side))], limit)
+            pixels[~valid] = 255
+            pictures[panel.caption] = pixels
+        save_tiles(path, pictures)
+
+
+def _colours(domain: Domain) -> tuple[int, int, int]:
+    """Channels to show as red, green, blue; the first one where there are no such names."""
+    red, green, blue = (
+        next((domain.bands.index(name) for name in names if name in domain.bands), 0) for names in RED_GREEN_BLUE
+    )
+    return red, green, blue
+
+
+def _stored_as(meaning: Radiometry | Backscatter | None) -> Restore:
+    """Physical values -> stored numbers; nodata wherever a band of the input is invalid."""
+
+    def stored(made: Floats, step: Step, valid: NDArray[np.bool_], scene: Scene, nodata: float | None) -> NDArray[Any]:
+        dn = made if meaning is None else meaning.to_dn(made, nodata)
+        lost = ~valid.all(axis=0)
+        if nodata is not None:
+            dn[:, lost] = np.array(nodata).astype(dn.dtype)
+        return dn
+
+    return stored
+
+
+def domains_of(model: Model, direction: Direction) -> tuple[Domain, Domain]:
+    """What goes in and what comes out.
+
+    Raises:
+        ModelError: the model does not translate.
+    """
+    card = model.card
+    if card.source is None or card.target is None:
+        raise ModelError(f"--model {card.name} is for {card.task}, not for translation. See rsgan models.")
+    return (card.source, card.target) if direction == "forth" else (card.target, card.source)
+
+
+def way_of(model: Model, direction: Direction, sharpness: float | None) -> OneWay:
+    """The network of a direction.
+
+    Raises:
+        ModelError: the model does not translate, or only the other way.
+    """
+    generator = model.generator(sharpness)
+    if not isinstance(generator, TranslationGenerator):
+        raise ModelError(f"--model {model.card.name} is for {model.card.task}, not for translation. See rsgan models.")
+    if direction == "forth":
+        return generator.forth
+    if generator.back is None:
+        raise ModelError(f"--direction back: {model.card.name} was trained one way only. Leave --direction out.")
+    return generator.back
+
+
+def _windows(
+    scene: Scene, model: Model, direction: Direction, options: TranslateOptions, part: Window
+) -> list[WindowPlan]:
+    """Windows with context; one window for a network that looks at everything.
+
+    Raises:
+        GridError: such a network, and a part that is too large for it.
+    """
+    way = way_of(model, direction, options.sharpness)
+    if way.receptive_field < PROBED:
+        return plan(
+            scene.grid.shape, options.window, stride=way.stride, halo=way.receptive_field + FILL_REACH, part=part
+        )
+    longest = max(part.width, part.height)
+    if longest > LARGEST_WHOLE:
+        raise GridError(
+            f"{scene.name}: {model.card.name} looks at the whole image at once, so it takes at most {LARGEST_WHOLE} "
+            f"pixels each way, and {part.width} x {part.height} are wanted. Take parts with --crop or --bbox."
+        )
+    return plan((part.row_off + part.height, part.col_off + part.width), longest, stride=way.stride, part=part)
+
+
+def default_output(first: Path, target: Domain) -> Path:
+    """`scene_clear.tif` beside the first input, for a target domain that is called clear."""
+    return first.with_name(f"{first.stem}_{target.name.replace(' ', '_')}.tif")
+
+
+def prepare(
+    sources: Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    model: str | Path | None = None,
+    direction: Direction = "forth",
+    reading: Reading | None = None,
+    options: TranslateOptions | None = None,
+) -> TranslateJob:
+    """Open the scene and the model, check that they fit and that the output can be written; computes nothing.
+
+    Args:
+        sources: one raster of several bands, or several rasters on one grid.
+        out: raster to write; None puts `<stem>_<target>.tif` beside the first source.
+        model: zoo name or path of a model; None takes the package's.
+        direction: from the model's source to its target domain, or back.
+        reading: how the files are read.
+        options: how to translate.
+
+    Raises:
+        RsganError: one of its children says which file or flag is wrong, and the way out.
+    """
+    options, reading = options or TranslateOptions(), reading or Reading()
+    if direction not in get_args(Direction):
+        raise RsganError(f"--direction {direction}: no such direction; give {' or '.join(get_args(Direction))}.")
+    choose_device(options.device)
+    refuse_twice(sources)
+    opened = open_model(find_model(MODEL if model is None else model))
+    source, target = domains_of(opened, direction)
+    way_of(opened, direction, options.sharpness)
+    with ExitStack() as opening:
+        scene = opening.enter_context(
+            open_quantity(sources, source.quantity, source.bands, sensor_name=source.sensor, **vars(reading))
+        )
+        part = chosen_part(scene, options)
+        windows = _windows(scene, opened, direction, options, part)
+        path = Path(out) if out is not None else default_output(Path(sources[0]), target)
+        job = TranslateJob(scene, opened, direction, path, options, part, tuple(windows))
+        job.check()
+        opening.pop_all()
+        return job
+
+
+READING = frozenset(field.name for field in fields(Reading))
+
+
+def translate(
+    source: Any,  # noqa: ANN401 - paths, or arrays that are not imported for paths
+    out: str | Path | None = None,
+    *,
+    model: str | Path | None = None,
+    direction: Direction = "forth",
+    preview: str | Path | None = None,
+    progress: Progress | None = None,
+    **settings: Any,  # noqa: ANN401 - the fields of Reading and TranslateOptions, checked by them
+) -> Any:  # noqa: ANN401 - a path for paths, an array for an array
+    """Show a raster as another domain would: without haze, as another sensor; the Python twin of `rsgan translate`.
+
+    Args:
+        source: one raster of several bands, a product, a list of rasters, or an xarray DataArray or Dataset.
+        out: GeoTIFF to write; None puts `<stem>_<target>.tif` beside the source (and keeps none of an array).
+        model: zoo name or path of a model; None takes the package's, which takes haze off.
+        direction: "forth" or "back".
+        preview: PNG with input and translation side by side.
+        progress: called with (windows done, windows in all).
+        settings: fields of `Reading` (bands, reflectance_scale, gsd_m, nodata, mask_clouds, date) and of
+            `TranslateOptions` (transmission, sharpness, window, batch, device, precision, bbox, crop, overwrite, cog).
+
+    Returns:
+        Path of the raster that was written; for an array, an array of the same kind.
+
+    Raises:
+        RsganError: one of its children says which file or setting is wrong, and the way out.
+    """
+    if is_array(source):
+        return enhance_array(
+            translate,
+            source,
+            out,
+            dtypes=(*DTYPES, *SAR_INPUT_DTYPES),
+            model=model,
+            direction=direction,
+            preview=preview,
+            progress=progress,
+            **settings,
+        )
+    if settings.get("transmission") is not None:
+        settings["transmission"] = Path(settings["transmission"])
+    job = prepare(
+        as_paths(source),
+        out,
+        model=model,
+        direction=direction,
+        reading=Reading(**{key: value for key, value in settings.items() if key in READING}),
+        options=TranslateOptions(**{key: value for key, value in settings.items() if key not in READING}),
+    )
+    with job:
+        if preview is not None:
+            job.check(Path(preview))
+        for note in job.notes:
+            warnings.warn(note, RsganWarning, stacklevel=2)
+        result = job.run(progress)
+        if preview is not None:
+            job.preview(Path(preview))
+    return result.path

@@ -1,0 +1,235 @@
+"""Chips of two domains, paired or not; sample i depends on (seed, i) only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from rsgan.card import Domain
+from rsgan.catalogue import sensor
+from rsgan.errors import ConfigError
+from rsgan.geo import open_quantity
+from rsgan.sensors import atmosphere
+from rsgan.training.config import Training
+from rsgan.training.pairs import CANDIDATES, holds_chip, turn
+from rsgan.training.tiles import Tile, check_split, find_files
+from rsgan.training.translation.batch import DomainChips
+from rsgan.training.translation.config import (
+    DomainSource,
+    PairedData,
+    PairSource,
+    TranslateConfig,
+    UnpairedData,
+)
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PairTile:
+    """One ground in both domains; `tile` holds the source in network units, `target` (D, H, W) the other likewise."""
+
+    tile: Tile
+    target: Floats
+
+
+Some = TypeVar("Some", Tile, PairTile)
+
+
+def read_domain(path: Path, domain: Domain, source: DomainSource) -> Tile:
+    """All of a file, in network units of a domain.
+
+    Raises:
+        RsganError: one of its children says what is wrong with the file.
+    """
+    with open_quantity(
+        [path],
+        domain.quantity,
+        domain.bands,
+        sensor_name=domain.sensor,
+        bands=source.bands,
+        reflectance_scale=source.reflectance_scale,
+        date=source.date,
+    ) as scene:
+        chip, footprint = scene.read(scene.grid.window), scene.grid.lonlat_bounds()
+    valid = np.all(chip.valid, axis=0)
+    return Tile(path, domain.to_network(chip.values) * valid, valid, source.place, footprint, float(valid.size))
+
+
+def read_sources(root: Path, sources: Sequence[DomainSource], domain: Domain) -> list[Tile]:
+    """Every tile of some sources, weighted so that each source has its share.
+
+    Raises:
+        RsganError: a source has no file, or a file cannot be read.
+    """
+    tiles = []
+    for source in sources:
+        found = [read_domain(path, domain, source) for path in find_files(root, source)]
+        pixels = sum(tile.weight for tile in found)
+        tiles += [replace(tile, weight=source.share * tile.weight / pixels) for tile in found]
+    return tiles
+
+
+def read_pairs(root: Path, sources: Sequence[PairSource], first: Domain, second: Domain) -> list[PairTile]:
+    """Every pair of some sources, likewise.
+
+    Raises:
+        RsganError: a file is missing or cannot be read, or the two of a pair are not of one size.
+    """
+    pairs = []
+    for source in sources:
+        found = [_read_pair(path, root, source, first, second) for path in find_files(root, source)]
+        pixels = sum(pair.tile.weight for pair in found)
+        pairs += [
+            replace(pair, tile=replace(pair.tile, weight=source.share * pair.tile.weight / pixels)) for pair in found
+        ]
+    return pairs
+
+
+def _read_pair(path: Path, root: Path, source: PairSource, first: Domain, second: Domain) -> PairTile:
+    inside = path.relative_to(root).as_posix()
+    beside = path if source.partner is None else root / inside.replace(*source.partner)
+    other = DomainSource(
+        glob=source.glob,
+        bands=source.target_bands,
+        reflectance_scale=source.reflectance_scale,
+        date=source.target_date or source.date,
+    )
+    tile, target = read_domain(path, first, source), read_domain(beside, second, other)
+    if tile.valid.shape != target.valid.shape:
+        raise ConfigError(
+            f"data: {path} has {tile.valid.shape[1]} x {tile.valid.shape[0]} pixels and its partner {beside} "
+            f"{target.valid.shape[1]} x {target.valid.shape[0]}; pairs need one grid. Resample one of them first."
+        )
+    valid = tile.valid & target.valid
+    return PairTile(replace(tile, valid=valid), target.values)
+
+
+class Drawn:
+    """Tiles of one domain from which chips are cut.
+
+    Raises:
+        ConfigError: none holds a chip.
+    """
+
+    def __init__(self, tiles: Sequence[Tile], size: int, what: str) -> None:
+        self.tiles = [number for number, tile in enumerate(tiles) if holds_chip(tile.valid, size)]
+        self.valid = [tiles[number].valid for number in self.tiles]
+        self.size = size
+        if not self.tiles:
+            raise ConfigError(
+                f"data: none of the {len(tiles)} {what} tiles holds a chip of training.chip_size {size} pixels without "
+                "invalid ones. Give larger tiles or a smaller chip_size."
+            )
+        weights = np.array([tiles[number].weight for number in self.tiles], dtype=np.float64)
+        self.shares = np.cumsum(weights / weights.sum())
+
+    def place(self, rng: np.random.Generator) -> tuple[int, slice, slice]:
+        """Number of a tile, rows and columns of a chip of it that is all valid."""
+        while True:
+            drawn = min(int(np.searchsorted(self.shares, rng.random())), len(self.tiles) - 1)
+            for _ in range(CANDIDATES):
+                row, column = (int(rng.integers(n - self.size + 1)) for n in self.valid[drawn].shape)
+                window = slice(row, row + self.size), slice(column, column + self.size)
+                if self.valid[drawn][window].all():
+                    return self.tiles[drawn], *window
+
+
+class PairedDataset(Dataset[DomainChips]):
+    """Random chips of pairs, turned and mirrored alike; `len` is the number of samples of the whole run."""
+
+    def __init__(self, pairs: list[PairTile], config: TranslateConfig) -> None:
+        self.pairs, self.config = pairs, config
+        self.drawn = Drawn([pair.tile for pair in pairs], config.training.chip_size, "training")
+
+    def __len__(self) -> int:
+        return samples_in(self.config.training)
+
+    def __getitem__(self, index: int) -> DomainChips:
+        rng = np.random.default_rng((self.config.seed, index))
+        number, rows, columns = self.drawn.place(rng)
+        pair, symmetry = self.pairs[number], int(rng.integers(8))
+        source, target = (_row(turn(x[:, rows, columns], symmetry)) for x in (pair.tile.values, pair.target))
+        return DomainChips(source, target, target, torch.ones(1))
+
+
+class UnpairedDataset(Dataset[DomainChips]):
+    """Random chips of each domain; some of the source's are the target's under drawn haze, whose truth is known."""
+
+    def __init__(self, source: list[Tile], target: list[Tile], config: TranslateConfig, data: UnpairedData) -> None:
+        size = config.training.chip_size
+        self.source, self.target, self.config, self.data = source, target, config, data
+        self.from_source = Drawn(source, size, "source") if data.hazed < 1 else None
+        self.from_target = Drawn(target, size, "target")
+
+    def __len__(self) -> int:
+        return samples_in(self.config.training)
+
+    def __getitem__(self, index: int) -> DomainChips:
+        rng = np.random.default_rng((self.config.seed, index))
+        target = self._chip(self.target, self.from_target, rng)
+        if self.from_source is not None and rng.random() >= self.data.hazed:
+            source = self._chip(self.source, self.from_source, rng)
+            return DomainChips(source, target, torch.zeros_like(target), torch.zeros(1))
+        truth = self._chip(self.target, self.from_target, rng)
+        chance = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        return DomainChips(hazed(truth, self.config, chance), target, truth, torch.ones(1))
+
+    def _chip(self, tiles: list[Tile], drawn: Drawn, rng: np.random.Generator) -> Tensor:
+        number, rows, columns = drawn.place(rng)
+        return _row(turn(tiles[number].values[:, rows, columns], int(rng.integers(8))))
+
+
+def hazed(clear: Tensor, config: TranslateConfig, rng: torch.Generator) -> Tensor:
+    """A clear (1, C, H, W) chip of the target domain under drawn haze, in network units of the source domain.
+
+    Raises:
+        ConfigError: the data draw no haze, or the bands have no wavelengths.
+    """
+    ranges = config.data.haze if isinstance(config.data, UnpairedData) else None
+    if ranges is None or config.target.sensor is None:
+        raise ConfigError("data.haze is not given, or target.sensor names no sensor whose wavelengths are known.")
+    bands = sensor(config.target.sensor)
+    wavelengths = torch.tensor([bands.band(name).centre_um for name in config.target.bands])
+    surface = torch.from_numpy(config.target.to_physical(clear.numpy()))
+    side = max(clear.shape[2:])
+    haze = atmosphere.draw_haze(surface.shape[1], side, atmosphere.HazeRanges(**ranges.model_dump()), rng)
+    thickness = haze.thickness[..., : clear.shape[2], : clear.shape[3]]
+    observed = atmosphere.add_haze(surface, replace(haze, thickness=thickness), wavelengths)
+    return torch.from_numpy(config.source.to_network(observed.numpy()))
+
+
+def samples_in(training: Training) -> int:
+    """Samples of both stages."""
+    return training.faithful_samples + training.adversarial_samples
+
+
+def _row(values: Floats) -> Tensor:
+    """(C, H, W) as a batch of one."""
+    return torch.from_numpy(np.ascontiguousarray(values))[None]
+
+
+def load_samples(config: TranslateConfig) -> tuple[PairedDataset | UnpairedDataset, list[PairTile], list[Tile]]:
+    """Dataset, held-out pairs, and held-out tiles of the target domain to lay haze over.
+
+    Raises:
+        RsganError: a file is missing, wrong, or on both sides of the split.
+    """
+    data, source, target = config.data, config.source, config.target
+    held_out = read_pairs(data.root, data.validation, source, target)
+    if isinstance(data, PairedData):
+        pairs = read_pairs(data.root, data.training, source, target)
+        check_split([pair.tile for pair in pairs], [pair.tile for pair in held_out])
+        return PairedDataset(pairs, config), held_out, []
+    clear = read_sources(data.root, data.hazed_validation, target)
+    sources, targets = read_sources(data.root, data.source, source), read_sources(data.root, data.target, target)
+    check_split([*sources, *targets], [*(pair.tile for pair in held_out), *clear])
+    return UnpairedDataset(sources, targets, config, data), held_out, clear

@@ -1,0 +1,117 @@
+"""Held-out figures of a translation: how near it comes to the target, and how near the source was already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rsgan.card import Domain
+from rsgan.nn.generators import TranslationGenerator
+from rsgan.training.tiles import Tile
+from rsgan.training.translation.config import TranslateConfig
+from rsgan.training.translation.samples import PairedDataset, PairTile, UnpairedDataset, hazed
+from rsgan.training.validation import save_panel
+
+LARGEST = 512
+"""Side of the centre crop of a pair that is used, pixels."""
+DRAWS = 2
+"""Times that haze is drawn over every held-out clear tile."""
+RED_GREEN_BLUE = (("B04", "R", "red"), ("B03", "G", "green"), ("B02", "B", "blue"))
+"""Names of the bands that a panel shows in colour, where a domain has them."""
+
+
+class TranslationValidation:
+    """Held-out pairs, and held-out clear tiles under haze that is drawn once."""
+
+    def __init__(
+        self,
+        pairs: list[PairTile],
+        clear: list[Tile],
+        dataset: PairedDataset | UnpairedDataset,
+        config: TranslateConfig,
+        device: torch.device,
+    ) -> None:
+        self.config, self.dataset, self.device = config, dataset, device
+        held = {"pairs": [_cropped(pair) for pair in pairs], "hazed": list(_hazed(clear, config))}
+        self.pairs = {name: [tuple(x.to(device) for x in held) for held in some] for name, some in held.items()}
+
+    @torch.no_grad()
+    def measure(self, generator: TranslationGenerator) -> dict[str, float]:
+        """Figures over valid pixels; the generator is in training mode afterwards.
+
+        Returns:
+            For real pairs and for drawn haze, where there are any: `error/...`, the RMS error in network units, mean
+            over the pairs; `baseline/...`, that of the source itself where both domains have the same bands, else of
+            the target's centre; and `gain_db/...`, 20 log10 of the second over the first. `level`: largest difference
+            of the mean of a band, in network units, between the target's chips and the translations of the source's.
+        """
+        generator.eval()
+        figures: dict[str, float] = {}
+        for name, pairs in self.pairs.items():
+            if not pairs:
+                continue
+            errors = [_rms(generator(source) - target, valid) for source, target, valid in pairs]
+            same = self.config.source.bands == self.config.target.bands
+            before = [_rms(source - target, valid) if same else _rms(target, valid) for source, target, valid in pairs]
+            figures |= {
+                f"error/{name}": float(np.mean(errors)),
+                f"baseline/{name}": float(np.mean(before)),
+                f"gain_db/{name}": float(np.mean(20 * np.log10(np.array(before) / np.array(errors)))),
+            }
+        figures["level"] = self._level(generator)
+        generator.train()
+        return figures
+
+    def _level(self, generator: TranslationGenerator, chips: int = 16) -> float:
+        seen = [self.dataset[index].to(self.device) for index in range(chips)]
+        made = torch.cat([generator(sample.source) for sample in seen]).mean((0, 2, 3))
+        wanted = torch.cat([sample.target for sample in seen]).mean((0, 2, 3))
+        return float((made - wanted).abs().max())
+
+    @torch.no_grad()
+    def panel(self, generator: TranslationGenerator, path: Path) -> None:
+        """Source, translation and target of the first pairs side by side, in colour where there is any, as PNG."""
+        generator.eval()
+        shown = [*self.pairs["pairs"][:2], *self.pairs["hazed"][:2]]
+        first, second = self.config.source, self.config.target
+        trios = [
+            (_colours(first, source), _colours(second, generator(source)), _colours(second, target))
+            for source, target, _ in shown
+        ]
+        generator.train()
+        if trios:
+            save_panel(path, trios)
+
+
+Held = tuple[Tensor, Tensor, Tensor]
+"""(1, C, H, W) source, (1, D, H, W) target and (1, 1, H, W) valid."""
+
+
+def _cropped(pair: PairTile) -> Held:
+    window = tuple(slice((n - min(n, LARGEST)) // 2, (n + min(n, LARGEST)) // 2) for n in pair.tile.valid.shape)
+    source, target, valid = pair.tile.values[:, *window], pair.target[:, *window], pair.tile.valid[None, *window]
+    return tuple(torch.from_numpy(np.ascontiguousarray(x))[None] for x in (source, target, valid))  # type: ignore[return-value]
+
+
+def _hazed(clear: list[Tile], config: TranslateConfig) -> Iterator[Held]:
+    for number, tile in enumerate(clear):
+        _, target, valid = _cropped(PairTile(tile, tile.values))
+        for draw in range(DRAWS):
+            rng = torch.Generator().manual_seed((config.seed * 1_000 + number) * DRAWS + draw)
+            yield hazed(target, config, rng), target, valid
+
+
+def _rms(error: Tensor, valid: Tensor) -> float:
+    """Root of the mean square over valid pixels and bands."""
+    return float((error.square() * valid).sum().div(valid.sum() * error.shape[1]).sqrt())
+
+
+def _colours(domain: Domain, values: Tensor) -> Tensor:
+    """(1, 3, H, W) blue, green and red in network units of the red; the first band where there are no such names."""
+    places = [next((domain.bands.index(name) for name in names if name in domain.bands), 0) for names in RED_GREEN_BLUE]
+    spread, centre = (torch.tensor(x).to(values)[:, None, None] for x in (domain.spread, domain.centre))
+    return (values * spread + centre)[:, places[::-1]] if len(set(places)) == 3 else values[:, [0, 0, 0]]
