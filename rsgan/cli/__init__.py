@@ -8,6 +8,7 @@ import click
 
 VERBS = {"superres": "Sharpen a multispectral raster.", "despeckle": "Remove the speckle of a SAR raster.",
          "translate": "Take haze off, or show a raster as another domain would.",
+         "prepare": "Index, check and split your own tiles.",
          "train": "Train a model on your own tiles.",
          "evaluate": "Say how good an enhanced raster is.",
          "models": "List the models at hand.", "card": "Print a model's card."}  # fmt: skip

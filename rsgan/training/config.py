@@ -55,6 +55,18 @@ class Source(Frozen):
     guide: tuple[str, str] | None = None
 
 
+def refuse_two_ways(index: Path | None, training: tuple[object, ...], validation: tuple[object, ...]) -> None:
+    """Refuse tiles that are named both by an index and by patterns, or by neither.
+
+    Raises:
+        ValueError: naming the settings.
+    """
+    if index is not None and (training or validation):
+        raise ValueError("index names the tiles of both splits already; leave training and validation empty")
+    if index is None and not (training and validation):
+        raise ValueError("needs training and validation, patterns of files each, or index, which rsgan prepare makes")
+
+
 class Data(Frozen):
     """Where the tiles lie and which are held out.
 
@@ -62,13 +74,21 @@ class Data(Frozen):
         root: folder; relative to the working directory; `--data` overrides it.
         training: sources that are trained on.
         validation: held-out sources; a place that is in both splits is an error.
+        index: file that `rsgan prepare` wrote, which names the rasters, their usable chips and the split; in place of
+            training and validation.
         procedural: share of training chips drawn by `sensors.procedural` instead of read.
     """
 
     root: Path
-    training: tuple[Source, ...]
-    validation: tuple[Source, ...]
+    training: tuple[Source, ...] = ()
+    validation: tuple[Source, ...] = ()
+    index: Path | None = None
     procedural: float = Field(default=0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _names_tiles_once(self) -> Data:
+        refuse_two_ways(self.index, self.training, self.validation)
+        return self
 
 
 class SensorRanges(Frozen):

@@ -62,7 +62,7 @@ class GuidedTile:
         """
         if self.guide is None:
             raise ConfigError("data: shuffled tiles have no roles of their own and can only be trained on.")
-        values, guide = (torch.from_numpy(np.ascontiguousarray(x))[None] for x in (self.tile.values, self.guide))
+        values, guide = (torch.from_numpy(np.ascontiguousarray(x))[None] for x in (self.tile.array, self.guide))
         return values, guide
 
     def cast(self, bands: int, guides: int, rng: np.random.Generator) -> GuidedTile:
@@ -74,9 +74,9 @@ class GuidedTile:
         followers = order[leading:][:bands]
         places = rng.permutation(bands)[: len(followers)]
         values = np.zeros((bands, *self.tile.valid.shape), np.float32)
-        values[places] = self.tile.values[followers]
+        values[places] = self.tile.array[followers]
         known = np.isin(np.arange(bands), places)
-        guide = self.tile.values[rng.permutation(np.resize(order[:leading], guides))]
+        guide = self.tile.array[rng.permutation(np.resize(order[:leading], guides))]
         return GuidedTile(replace(self.tile, values=values), guide, 1, known)
 
 

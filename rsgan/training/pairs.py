@@ -87,14 +87,14 @@ class PairDataset(Dataset[Pairs]):
                 row, column = (int(rng.integers(n - size + 1)) for n in tile.valid.shape)
                 rows, columns = slice(row, row + size), slice(column, column + size)
                 if tile.valid[rows, columns].all():
-                    return turn(self._channels(tile, rng)[:, rows, columns], int(rng.integers(8)))
+                    return turn(tile.values[self._bands(tile, rng), rows, columns], int(rng.integers(8)))
 
-    def _channels(self, tile: Tile, rng: np.random.Generator) -> NDArray[np.float32]:
+    def _bands(self, tile: Tile, rng: np.random.Generator) -> slice:
         """All bands of a tile, or one at random for a model that takes any band."""
         if self.config.model.bands:
-            return tile.values
+            return slice(None)
         band = int(rng.integers(len(tile.values)))
-        return tile.values[band : band + 1]
+        return slice(band, band + 1)
 
 
 def holds_chip(valid: NDArray[np.bool_], size: int) -> bool:

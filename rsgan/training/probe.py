@@ -34,7 +34,7 @@ def _observed(
     if not config.model.bands:
         band = int(rng.integers(len(tile.values)))
         bands = slice(band, band + 1)
-    part = torch.from_numpy(tile.values[None, bands, row : row + side, column : column + side].copy())
+    part = torch.from_numpy(tile.values[bands, row : row + side, column : column + side][None].copy())
     ranges = config.sensor
     jitter = Jitter(ranges.sigma, band_sigma=0.0, noise=ranges.noise, noise_free=ranges.noise_free)
     seen = observe(part, scale, jitter, torch.Generator().manual_seed(int(rng.integers(2**62))))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -12,10 +13,45 @@ from numpy.typing import NDArray
 
 from rsgan.catalogue import RGBN_SENSOR
 from rsgan.errors import ConfigError
-from rsgan.geo import Scene
+from rsgan.geo import Scene, Window, open_quantity, plan
 from rsgan.training.config import Data, Source
+from rsgan.training.preparation.index import Index, IndexedRaster, Split, read_index
 
 Bounds = tuple[float, float, float, float]
+Floats = NDArray[np.float32]
+Opening = Callable[[], Scene]
+Convert = Callable[[Floats], Floats]
+
+IN_MEMORY = 2**26
+"""Numbers up to which a file is kept in memory: 256 MiB of float32. Larger ones are read window by window."""
+OPEN_FILES = 16
+"""Large files that a process keeps open."""
+
+
+@lru_cache(OPEN_FILES)
+def _opened(opening: Opening) -> Scene:
+    return opening()
+
+
+class OnDisk:
+    """Values of a large file, read window by window as they are asked for; each process opens the file for itself.
+
+    Attributes:
+        shape: (C, H, W).
+    """
+
+    def __init__(self, opening: Opening, shape: tuple[int, int, int], convert: Convert | None = None) -> None:
+        self.opening, self.shape, self.convert = opening, shape, convert
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: tuple[slice, slice, slice]) -> Floats:
+        """Bands, rows and columns, each a slice of step 1; (C, H, W) float32, 0 where invalid."""
+        bands, rows, columns = key
+        (top, bottom, _), (left, right, _) = rows.indices(self.shape[1]), columns.indices(self.shape[2])
+        values = _opened(self.opening).read(Window(left, top, right - left, bottom - top)).values
+        return (values if self.convert is None else self.convert(values))[bands]
 
 
 @dataclass(frozen=True)
@@ -24,7 +60,8 @@ class Tile:
 
     Attributes:
         path: the file.
-        values: (C, H, W) reflectance, float32; 0 where invalid.
+        values: (C, H, W) reflectance, float32; 0 where invalid. In memory or, for large files, on disk; of both bands,
+            rows and columns are sliced at once.
         valid: (H, W), True where every band is usable.
         place: given name, or None where `footprint` tells.
         footprint: (west, south, east, north) in degrees, None without coordinates.
@@ -32,11 +69,16 @@ class Tile:
     """
 
     path: Path
-    values: NDArray[np.float32]
+    values: Floats | OnDisk
     valid: NDArray[np.bool_]
     place: str | None
     footprint: Bounds | None
     weight: float
+
+    @property
+    def array(self) -> Floats:
+        """All values, in memory."""
+        return self.values if isinstance(self.values, np.ndarray) else self.values[:, :, :]
 
 
 class Files(Protocol):
@@ -68,23 +110,59 @@ def read_tile(path: Path, source: Source, bands: tuple[str, ...], sensor_name: s
     Raises:
         RsganError: one of its children says what is wrong with the file.
     """
-    with Scene.open(
-        [path],
+    return tile_of(path, _opening(path, source, bands, sensor_name), place=source.place)
+
+
+def _opening(path: Path, source: Source, bands: tuple[str, ...], sensor_name: str) -> Opening:
+    return partial(
+        Scene.open,
+        (path,),
         wanted=bands or None,
         bands=source.bands,
         reflectance_scale=source.reflectance_scale,
         gsd_m=source.gsd_m,
         sensor_name=sensor_name,
-    ) as scene:
-        chip = scene.read(scene.grid.window)
-        return Tile(
-            path,
-            chip.values,
-            np.all(chip.valid, axis=0),
-            source.place,
-            scene.grid.lonlat_bounds(),
-            float(chip.valid[0].size),
-        )
+    )
+
+
+def tile_of(
+    path: Path,
+    opening: Opening,
+    *,
+    place: str | None,
+    convert: Convert | None = None,
+    usable: NDArray[np.bool_] | None = None,
+) -> Tile:
+    """Read what `opening` opens, or let it be read window by window where it is large.
+
+    Args:
+        path: the file.
+        opening: opens it, in any process.
+        place: its name; None where the footprint tells.
+        convert: of values (C, H, W), to network units; None keeps physical ones.
+        usable: (H, W) where it may be trained on, if that is known already; None looks at all pixels.
+    """
+    with opening() as scene:
+        height, width = scene.grid.shape
+        shape = len(scene.bands), height, width
+        valid = usable if usable is not None else _valid(scene)
+        values: Floats | OnDisk = OnDisk(opening, shape, convert)
+        if shape[0] * height * width <= IN_MEMORY:
+            chip = scene.read(scene.grid.window)
+            values = chip.values if convert is None else convert(chip.values)
+            values = values * np.all(chip.valid, axis=0)
+        return Tile(path, values, valid, place, scene.grid.lonlat_bounds(), float(valid.size))
+
+
+def _valid(scene: Scene) -> NDArray[np.bool_]:
+    """(H, W) where every band is usable, read window by window."""
+    valid = np.zeros(scene.grid.shape, bool)
+    for step in plan(scene.grid.shape, 2048):
+        window = step.keep
+        rows = slice(window.row_off, window.row_off + window.height)
+        columns = slice(window.col_off, window.col_off + window.width)
+        valid[rows, columns] = np.all(scene.read(window).valid, axis=0)
+    return valid
 
 
 def find_files(root: Path, source: Files) -> list[Path]:
@@ -157,7 +235,58 @@ def load_tiles(data: Data, bands: tuple[str, ...], sensor_name: str = RGBN_SENSO
     Raises:
         RsganError: a file is missing, wrong, or on both sides of the split.
     """
+    if data.index is not None:
+        index = read_index(data.index)
+        return indexed_tiles(data.root, index, "training", bands), indexed_tiles(data.root, index, "validation", bands)
     training = read_split(data.root, data.training, bands, sensor_name)
     validation = read_split(data.root, data.validation, bands, sensor_name)
     check_split(training, validation)
     return training, validation
+
+
+def indexed_tiles(root: Path, index: Index, split: Split, bands: tuple[str, ...]) -> list[Tile]:
+    """Tiles of one side of an index's split, each as often as it has usable chips.
+
+    Raises:
+        RsganError: the index is of other bands, or a file of it is missing or wrong.
+    """
+    side = index.side
+    if bands and bands != side.bands:
+        raise ConfigError(
+            f"data.index holds bands {' '.join(side.bands)}, the model takes {' '.join(bands)}. Prepare the rasters "
+            f"again with --bands {','.join(bands)}."
+        )
+    tiles = []
+    for raster in index.of(split):
+        opening = partial(
+            open_quantity,
+            (_below(root, raster.path),),
+            side.quantity,
+            side.bands,
+            sensor_name=side.sensor,
+            bands=side.chosen,
+            reflectance_scale=side.reflectance_scale,
+        )
+        with opening() as scene:
+            usable = usable_pixels(raster, index.chip, scene.grid.shape)
+        tile = tile_of(root / raster.path, opening, place=raster.place, usable=usable)
+        tiles.append(replace(tile, footprint=None, weight=float(len(raster.chips))))
+    return tiles
+
+
+def _below(root: Path, inside: str) -> Path:
+    path = root / inside
+    if not path.exists():
+        raise ConfigError(
+            f"data.index names {inside}, which is not below {root}. Give the folder that was prepared with --data, or "
+            "prepare it again."
+        )
+    return path
+
+
+def usable_pixels(raster: IndexedRaster, side: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """(H, W) True in the usable chips of an index."""
+    usable = np.zeros(shape, bool)
+    for row, column in raster.chips:
+        usable[row : row + side, column : column + side] = True
+    return usable

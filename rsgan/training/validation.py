@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 from torch import Tensor
 
 from rsgan.errors import ConfigError
@@ -32,6 +34,21 @@ def inner_psnr(enhanced: Tensor, reference: Tensor) -> float:
     return psnr(first, second, data_range=1.0).pooled
 
 
+def whole_square(valid: NDArray[np.bool_], multiple: int) -> tuple[slice, slice] | None:
+    """The largest of a few squares of (H, W) that has no invalid pixel, as near to the middle as there is one."""
+    for side in (LARGEST, 192, 128, 96, 4 * BORDER):
+        side = side // multiple * multiple
+        if side > min(valid.shape):
+            continue
+        whole = ndimage.minimum_filter(valid, side, mode="constant", cval=0, origin=-(side // 2))
+        places = np.argwhere(whole[: valid.shape[0] - side + 1, : valid.shape[1] - side + 1])
+        if len(places):
+            middle = (np.array(valid.shape) - side) / 2
+            row, column = places[np.square(places - middle).sum(1).argmin()]
+            return slice(int(row), int(row) + side), slice(int(column), int(column) + side)
+    return None
+
+
 class Validation:
     """Fixed crops of the held-out tiles, observed the same way each time under every protocol.
 
@@ -45,7 +62,7 @@ class Validation:
         if not self.references:
             raise ConfigError(
                 f"data: none of the {len(tiles)} validation tiles can be judged: each is smaller than {4 * BORDER} "
-                "pixels, or has invalid pixels in its centre. Name larger or whole tiles in data.validation."
+                "pixels, or has no square of as many without invalid ones. Name larger or whole tiles to be held out."
             )
         self.seed = config.seed
 
@@ -53,7 +70,10 @@ class Validation:
         height, width = (min(n, LARGEST) // self.scale * self.scale for n in tile.valid.shape)
         top, left = ((n - side) // 2 for n, side in zip(tile.valid.shape, (height, width), strict=True))
         window = slice(top, top + height), slice(left, left + width)
-        if min(height, width) < 4 * BORDER or not tile.valid[window].all():
+        if not tile.valid[window].all():
+            window = whole_square(tile.valid, self.scale) or window
+        shape = tile.valid[window].shape
+        if min(shape) < 4 * BORDER or not tile.valid[window].all():
             return None
         return torch.from_numpy(tile.values[:, window[0], window[1]].copy())[None].to(self.device)
 

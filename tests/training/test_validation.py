@@ -12,7 +12,7 @@ from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig
 from rsgan.sensors.optical import degrade
 from rsgan.sensors.procedural import draw_scene
 from rsgan.training.tiles import Tile
-from rsgan.training.validation import Validation, inner_psnr
+from rsgan.training.validation import Validation, inner_psnr, whole_square
 
 
 @pytest.fixture
@@ -83,3 +83,13 @@ def test_tiles_of_which_none_can_be_judged_are_refused(tile: Tile, tiny) -> None
     holed = replace(tile, valid=np.zeros_like(tile.valid))
     with pytest.raises(ConfigError, match="none of the 2 validation tiles can be judged"):
         Validation([small, holed], tiny(), torch.device("cpu"))
+
+
+@pytest.mark.parametrize("side", [64, 96])
+def test_the_largest_whole_square_nearest_to_the_middle_is_judged(side: int) -> None:
+    valid = np.ones((150, 200), bool)
+    valid[:, 100 + side // 2 :] = False
+    valid[:, : 100 - side // 2] = False
+    rows, columns = whole_square(valid, 2)
+    assert (rows, columns) == (slice((150 - side) // 2, (150 + side) // 2), slice(100 - side // 2, 100 + side // 2))
+    assert whole_square(valid & (np.arange(200) % 50 > 0), 2) is None

@@ -12,7 +12,7 @@ from rsgan.errors import ConfigError
 from rsgan.sensors.procedural.backscatter import draw_backscatter, draw_lattice
 from rsgan.training.despeckle.config import SyntheticData
 from rsgan.training.pairs import CANDIDATES, holds_chip, turn
-from rsgan.training.tiles import Tile
+from rsgan.training.tiles import OnDisk, Tile
 
 Floats = NDArray[np.float32]
 
@@ -61,14 +61,14 @@ class CleanScenes:
             return draw(rng, (self.size, self.size))
         if self.photographs and kind < self.config.procedural + self.config.photograph_share:
             picture = self.photographs[int(rng.integers(len(self.photographs)))]
-            chip = self._cut(rng, picture[None], None)
+            chip = self._cut(rng, picture[None], 0, None)
         else:
             chip, tiles = None, (*self.tiles, *self.means)
             while chip is None:
                 number = min(int(np.searchsorted(self.shares, rng.random())), len(tiles) - 1)
                 tile = tiles[number]
                 band = int(rng.integers(len(tile.values)))
-                chip = self._cut(rng, tile.values[band : band + 1], tile.valid)
+                chip = self._cut(rng, tile.values, band, tile.valid)
             if number >= len(self.tiles):
                 return np.asarray(chip / chip.mean(), np.float32)
         return as_backscatter(rng, chip)  # type: ignore[arg-type]
@@ -79,7 +79,9 @@ class CleanScenes:
         weights = np.array([tile.weight for tile in (*self.tiles, *self.means)], dtype=np.float64)
         return np.cumsum(weights / weights.sum())
 
-    def _cut(self, rng: np.random.Generator, values: Floats, valid: NDArray[np.bool_] | None) -> Floats | None:
+    def _cut(
+        self, rng: np.random.Generator, values: Floats | OnDisk, band: int, valid: NDArray[np.bool_] | None
+    ) -> Floats | None:
         """A turned chip, at its own pixel size or averaged to twice that; None where too little is valid."""
         largest = min(values.shape[1:]) // self.size
         coarsen = 2 if largest >= 2 and rng.random() < 0.35 else 1
@@ -88,7 +90,7 @@ class CleanScenes:
             row, column = (int(rng.integers(n - side + 1)) for n in values.shape[1:])
             window = slice(row, row + side), slice(column, column + side)
             if valid is None or valid[window].all():
-                chip = values[:, window[0], window[1]]
+                chip = values[band : band + 1, window[0], window[1]]
                 chip = chip.reshape(1, self.size, coarsen, self.size, coarsen).mean((2, 4))
                 return np.asarray(turn(chip, int(rng.integers(8)))[0])
         return None

@@ -90,7 +90,7 @@ def _amplitude(tile: Tile) -> NDArray[np.float32] | None:
     window = slice(top, top + SIDE), slice(left, left + SIDE)
     if min(top, left) < 0 or not tile.valid[window].all():
         return None
-    values = tile.values[0][window]
+    values = tile.values[0:1, window[0], window[1]][0]
     low, high = np.quantile(values, [0.001, 0.999])
     if high <= low:
         return None

@@ -12,7 +12,7 @@ from rsgan.nn.discriminators import TranslationDiscriminatorConfig
 from rsgan.nn.generators import TranslationConfig
 from rsgan.nn.generators.translation import HazeConfig
 from rsgan.sensors import atmosphere
-from rsgan.training.config import AdversaryConfig, Frozen, Training
+from rsgan.training.config import AdversaryConfig, Frozen, Training, refuse_two_ways
 
 
 class TranslationDescription(Frozen):
@@ -100,12 +100,19 @@ class PairedData(Frozen):
         root: folder; relative to the working directory; `--data` overrides it.
         training: pairs that are trained on.
         validation: held-out pairs; a place that is in both splits is an error.
+        index: file that `rsgan prepare` wrote, with pairs; in place of training and validation.
     """
 
     kind: Literal["paired"]
     root: Path
-    training: tuple[PairSource, ...] = Field(min_length=1)
-    validation: tuple[PairSource, ...] = Field(min_length=1)
+    training: tuple[PairSource, ...] = ()
+    validation: tuple[PairSource, ...] = ()
+    index: Path | None = None
+
+    @model_validator(mode="after")
+    def _names_pairs_once(self) -> PairedData:
+        refuse_two_ways(self.index, self.training, self.validation)
+        return self
 
 
 class UnpairedData(Frozen):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +21,8 @@ from rsgan.geo import open_quantity
 from rsgan.sensors import atmosphere
 from rsgan.training.config import Training
 from rsgan.training.pairs import CANDIDATES, holds_chip, turn
-from rsgan.training.tiles import Tile, check_split, find_files
+from rsgan.training.preparation.index import Index, Split, read_index
+from rsgan.training.tiles import OnDisk, Tile, check_split, find_files, tile_of, usable_pixels
 from rsgan.training.translation.batch import DomainChips
 from rsgan.training.translation.config import (
     DomainSource,
@@ -38,7 +40,7 @@ class PairTile:
     """One ground in both domains; `tile` holds the source in network units, `target` (D, H, W) the other likewise."""
 
     tile: Tile
-    target: Floats
+    target: Floats | OnDisk
 
 
 Some = TypeVar("Some", Tile, PairTile)
@@ -50,18 +52,17 @@ def read_domain(path: Path, domain: Domain, source: DomainSource) -> Tile:
     Raises:
         RsganError: one of its children says what is wrong with the file.
     """
-    with open_quantity(
-        [path],
+    opening = partial(
+        open_quantity,
+        (path,),
         domain.quantity,
         domain.bands,
         sensor_name=domain.sensor,
         bands=source.bands,
         reflectance_scale=source.reflectance_scale,
         date=source.date,
-    ) as scene:
-        chip, footprint = scene.read(scene.grid.window), scene.grid.lonlat_bounds()
-    valid = np.all(chip.valid, axis=0)
-    return Tile(path, domain.to_network(chip.values) * valid, valid, source.place, footprint, float(valid.size))
+    )
+    return tile_of(path, opening, place=source.place, convert=domain.to_network)
 
 
 def read_sources(root: Path, sources: Sequence[DomainSource], domain: Domain) -> list[Tile]:
@@ -217,6 +218,42 @@ def _row(values: Floats) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values))[None]
 
 
+def indexed_pairs(root: Path, index: Index, split: Split, first: Domain, second: Domain) -> list[PairTile]:
+    """Pairs of one side of an index's split, each as often as it has usable chips.
+
+    Raises:
+        RsganError: the index has no pairs or other bands, or a file of it is missing or wrong.
+    """
+    if index.target is None or (index.side.bands, index.target.bands) != (first.bands, second.bands):
+        held = (
+            "no pairs" if index.target is None else f"{' '.join(index.side.bands)} and {' '.join(index.target.bands)}"
+        )
+        raise ConfigError(
+            f"data.index holds {held}; the domains have bands {' '.join(first.bands)} and {' '.join(second.bands)}. "
+            "Prepare the rasters again with --partner or --partners, --bands and --target-bands."
+        )
+    pairs = []
+    for raster in index.of(split):
+        sides = ((raster.path, index.side, first), (str(raster.partner), index.target, second))
+        tile, other = (
+            read_domain(
+                root / path,
+                domain,
+                DomainSource(
+                    glob=path, bands=side.chosen, reflectance_scale=side.reflectance_scale, place=raster.place
+                ),
+            )
+            for path, side, domain in sides
+        )
+        valid = tile.valid & other.valid & usable_pixels(raster, index.chip, tile.valid.shape)
+        tile = replace(tile, valid=valid, footprint=None, weight=float(len(raster.chips)))
+        pairs.append(PairTile(tile, other.values))
+    return pairs
+
+
+SPLITS: tuple[Split, Split] = ("training", "validation")
+
+
 def load_samples(config: TranslateConfig) -> tuple[PairedDataset | UnpairedDataset, list[PairTile], list[Tile]]:
     """Dataset, held-out pairs, and held-out tiles of the target domain to lay haze over.
 
@@ -224,6 +261,10 @@ def load_samples(config: TranslateConfig) -> tuple[PairedDataset | UnpairedDatas
         RsganError: a file is missing, wrong, or on both sides of the split.
     """
     data, source, target = config.data, config.source, config.target
+    if isinstance(data, PairedData) and data.index is not None:
+        index = read_index(data.index)
+        training, held_out = (indexed_pairs(data.root, index, split, source, target) for split in SPLITS)
+        return PairedDataset(training, config), held_out, []
     held_out = read_pairs(data.root, data.validation, source, target)
     if isinstance(data, PairedData):
         pairs = read_pairs(data.root, data.training, source, target)

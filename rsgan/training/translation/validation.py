@@ -92,8 +92,9 @@ Held = tuple[Tensor, Tensor, Tensor]
 
 
 def _cropped(pair: PairTile) -> Held:
-    window = tuple(slice((n - min(n, LARGEST)) // 2, (n + min(n, LARGEST)) // 2) for n in pair.tile.valid.shape)
-    source, target, valid = pair.tile.values[:, *window], pair.target[:, *window], pair.tile.valid[None, *window]
+    rows, columns = (slice((n - min(n, LARGEST)) // 2, (n + min(n, LARGEST)) // 2) for n in pair.tile.valid.shape)
+    source, target = pair.tile.values[:, rows, columns], pair.target[:, rows, columns]
+    valid = pair.tile.valid[None, rows, columns]
     return tuple(torch.from_numpy(np.ascontiguousarray(x))[None] for x in (source, target, valid))  # type: ignore[return-value]
 
 
