@@ -46,6 +46,18 @@ class Objective:
     relativistic: bool = False
     smoothed: Callable[[float], Objective] | None = None
 
+    @property
+    def tells_side(self) -> bool:
+        """Whether the sign of a logit says which of references and generated images is denser there."""
+        return self.log_ratio is not None or self.meaning == _SIGN
+
+    def side(self, logits: Tensor) -> Tensor:
+        """1 where references are denser, -1 where generated images are; only where `tells_side`."""
+        return (logits if self.log_ratio is None else self.log_ratio(logits)).sign()
+
+
+_SIGN = "which of p and q is denser, not by how much"
+
 
 def cross_entropy(real: Tensor, generated: Tensor, real_label: float = 1.0) -> Tensor:
     """Loss of the discriminator, -log d(real) - log(1 - d(generated)), at its optimum log 4 - 2 JSD(p, q).
@@ -212,8 +224,6 @@ def _least_squares_of(real_label: float = 1.0) -> Objective:
 def _f_gan(name: str, divergence: FDivergence, log_ratio: Callable[[Tensor], Tensor] | None, meaning: str) -> Objective:
     return Objective(name, divergence.discriminator, divergence.generator, log_ratio, meaning)
 
-
-_SIGN = "which of p and q is denser, not by how much"
 
 OBJECTIVES: dict[str, Objective] = {
     objective.name: objective

@@ -12,7 +12,7 @@ from rsgan.catalogue import RGBN
 from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import PatchDiscriminatorConfig, PatchLayersConfig
 from rsgan.nn.generators import ResidualGeneratorConfig
-from rsgan.nn.objectives import ObjectiveName, find_objective
+from rsgan.nn.objectives import OBJECTIVES, ObjectiveName, find_objective
 from rsgan.sensors.optical import MAX_SIGMA, Jitter
 
 
@@ -150,6 +150,16 @@ class AdversaryConfig(Frozen):
         critic_updates: updates of the discriminator per update of the generator.
         history: generated images of past updates that the discriminator is shown again, half of the time, in place of
             present ones; for judges without a condition only. 50 in CycleGAN.
+        feature_matching: weight, in the generator's loss, of the difference of the mean features that the discriminator
+            has of generated images and of references.
+        consistency: weight of the difference of logits before and after augmentation.
+        augment: probability of each transform of what the discriminator sees: mirrored, turned, brighter.
+        augment_target: overfitting, 0 .. 1, at which the probability is held instead: the mean sign of the logits of
+            references; 0.6 is usual.
+        augment_samples: chips after which the probability may have gone from 0 to 1.
+        augment_gain: standard deviation of the logarithm of the factor by which images become brighter.
+        unrolled: steps that the generator looks ahead at what the discriminator will learn.
+        unrolled_rate: size of such a step.
     """
 
     objective: ObjectiveName = "non-saturating"
@@ -163,6 +173,14 @@ class AdversaryConfig(Frozen):
     weight_clip: float | None = Field(default=None, gt=0)
     critic_updates: int = Field(default=1, ge=1)
     history: int = Field(default=0, ge=0)
+    feature_matching: float = Field(default=0.0, ge=0)
+    consistency: float = Field(default=0.0, ge=0)
+    augment: float = Field(default=0.0, ge=0, le=1)
+    augment_target: float | None = Field(default=None, gt=0, lt=1)
+    augment_samples: int = Field(default=50_000, ge=1)
+    augment_gain: float = Field(default=0.0, ge=0)
+    unrolled: int = Field(default=0, ge=0, le=20)
+    unrolled_rate: float = Field(default=1e-3, gt=0)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> AdversaryConfig:
@@ -174,6 +192,15 @@ class AdversaryConfig(Frozen):
             raise ValueError(
                 "adversary.weight_clip and adversary.gradient_penalty both bound the critic's slope, and clipping "
                 "keeps it from reaching 1; give one of them"
+            )
+        if self.augment and self.augment_target is not None:
+            raise ValueError(
+                "adversary.augment fixes the probability that adversary.augment_target is to find; give one of them"
+            )
+        if self.augment_target is not None and not OBJECTIVES[self.objective].tells_side:
+            raise ValueError(
+                f"adversary.augment_target reads overfitting off the sign of logits, which means nothing for "
+                f"{self.objective}; give adversary.augment, a fixed probability"
             )
         return self
 

@@ -101,7 +101,7 @@ class Trainer:
         self.discriminator: Discriminator | None = None
         if config.discriminator is not None:
             self.discriminator = build_discriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
-        self.adversary = Adversary(config.adversary, config.seed)
+        self.adversary = Adversary(config.adversary, config.seed, self.discriminator)
         self.game = self.task.game(self.generator, self.discriminator, self.adversary)
         self.schedule = Schedule(config.training, config.losses.adversarial)
         self.samples_seen = 0

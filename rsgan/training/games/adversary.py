@@ -8,12 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from zlib import crc32
 
 import torch
 from torch import Tensor, nn
 
+from rsgan.errors import ConfigError
+from rsgan.nn.augmentation import Augmenter
+from rsgan.nn.discriminators import Discriminator, SpeckleDiscriminator
 from rsgan.nn.objectives import find_objective
-from rsgan.nn.regularizers import clip_weights, gradient_penalty, lecam_penalty, r1_penalty
+from rsgan.nn.regularizers import (
+    Unrolled,
+    captured,
+    clip_weights,
+    consistency_penalty,
+    gradient_penalty,
+    lecam_penalty,
+    matching_loss,
+    r1_penalty,
+)
 from rsgan.training.config import AdversaryConfig
 
 Judge = Callable[[Tensor], Tensor]
@@ -25,14 +38,34 @@ class Adversary:
     """Objective and penalties of a run, and what they remember from update to update.
 
     Attributes:
-        update: number of the present update, which the loop sets; penalties that are lazy and random numbers follow it.
+        config: what is chosen.
+        seed: of the run.
+        discriminator: whose features, weights and layers the stabilisers need; None where none of them is chosen.
     """
 
-    def __init__(self, config: AdversaryConfig, seed: int) -> None:
-        self.config, self.seed, self.update = config, seed, 0
+    def __init__(self, config: AdversaryConfig, seed: int, discriminator: Discriminator | None = None) -> None:
+        self.config, self.seed, self.discriminator, self._update = config, seed, discriminator, 0
         self.objective = find_objective(config.objective, config.real_label)
         self.means: dict[str, Tensor] = {}
         self.past: dict[str, Tensor] = {}
+        self.share, self.overfit = config.augment, 0.0
+        self.augmenter: Augmenter | None = None
+        if discriminator is not None and (config.augment or config.augment_target is not None or config.consistency):
+            # speckle is not the same along rows and columns, and judges of it are told both
+            turns = not isinstance(discriminator, SpeckleDiscriminator)
+            self.augmenter = Augmenter(discriminator, config.augment_gain, turns=turns)
+
+    @property
+    def update(self) -> int:
+        """Number of the present update, which the loop sets: what is lazy or drawn follows it."""
+        return self._update
+
+    @update.setter
+    def update(self, number: int) -> None:
+        self._update = number
+        if self.augmenter is not None:
+            self.augmenter.seed, self.augmenter.calls = self.seed * 1_000_003 + number, 0
+            self.augmenter.share = self.share
 
     def discriminator_terms(self, judge: Judge, real: Tensor, generated: Tensor, prefix: str = "") -> dict[str, Tensor]:
         """Every term of the discriminator's loss, weighted.
@@ -46,8 +79,8 @@ class Adversary:
         config, lazy = self.config, self.update % self.config.every == 0
         if config.history:
             generated = self._mixed(prefix, generated)
-        real = self._noisy(real, 0).detach().requires_grad_(lazy and config.r1 > 0)
-        generated = self._noisy(generated, 1).detach().requires_grad_(lazy and config.r2 > 0)
+        real = self._noisy(real, 0, prefix).detach().requires_grad_(lazy and config.r1 > 0)
+        generated = self._noisy(generated, 1, prefix).detach().requires_grad_(lazy and config.r2 > 0)
         real_logits, logits = judge(real), judge(generated)
         terms = {"discriminator": self.objective.discriminator(real_logits, logits)}
         if lazy and config.r1 > 0:
@@ -63,22 +96,41 @@ class Adversary:
             terms["lecam"] = config.lecam * lecam_penalty(
                 real_logits, logits, self._remember(prefix, real_logits, logits)
             )
+        if config.consistency > 0:
+            terms["consistency"] = config.consistency * self._inconsistency(
+                judge, (real.detach(), real_logits), (generated.detach(), logits)
+            )
+        if config.augment_target is not None:
+            self._adapt(real_logits, config.augment_target)
         return {prefix + name: value for name, value in terms.items()}
 
     def generator_term(self, judge: Judge, generated: Tensor, real: Tensor) -> Tensor:
-        """The adversarial term of the generator's loss, not weighted.
+        """The adversarial term of the generator's loss, not weighted, with what of its stabilisers goes with it.
 
         Args:
             judge: (N, ...) images -> logits.
             generated: generated images, with gradient.
-            real: references; looked at by relativistic objectives only.
+            real: references; looked at by relativistic objectives, by feature matching and by unrolling only.
         """
-        logits = judge(self._noisy(generated, 1))
-        others = logits
-        if self.objective.relativistic:
-            with torch.no_grad():
-                others = judge(self._noisy(real, 0))
-        return self.objective.generator(logits, others)
+        config = self.config
+        shown, others = self._noisy(generated, 1), self._noisy(real, 0)
+        if config.unrolled and self.discriminator is not None:
+            judge = Unrolled(self.discriminator, judge).ahead(
+                self.objective.discriminator, others, shown, config.unrolled, config.unrolled_rate
+            )
+        if not config.feature_matching or self.discriminator is None:
+            return self._term(judge(shown), judge, others)
+        with captured(self.discriminator) as features:
+            logits = judge(shown)
+        with torch.no_grad(), captured(self.discriminator) as wanted:
+            judge(others)
+        return self._term(logits, judge, others) + config.feature_matching * matching_loss(features, wanted)
+
+    def _term(self, logits: Tensor, judge: Judge, others: Tensor) -> Tensor:
+        if not self.objective.relativistic:
+            return self.objective.generator(logits, logits)
+        with torch.no_grad():
+            return self.objective.generator(logits, judge(others))
 
     def bound(self, discriminator: nn.Module) -> None:
         """Clip the weights after an update, where the config says so."""
@@ -87,11 +139,28 @@ class Adversary:
 
     def state(self) -> dict[str, Any]:
         """What is remembered, for a checkpoint."""
-        return {"means": dict(self.means), "past": dict(self.past)}
+        return {"means": dict(self.means), "past": dict(self.past), "share": self.share, "overfit": self.overfit}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.means, self.past = dict(state["means"]), dict(state["past"])
+        self.share, self.overfit = state["share"], state["overfit"]
+
+    def _inconsistency(self, judge: Judge, *judged: tuple[Tensor, Tensor]) -> Tensor:
+        """Of (images, logits), against the logits of the images augmented for certain."""
+        if self.augmenter is None:
+            raise ConfigError("adversary.consistency needs a discriminator.")
+        self.augmenter.share = 1.0
+        terms = [consistency_penalty(logits, judge(images)) for images, logits in judged]
+        self.augmenter.share = self.share
+        return torch.stack(terms).sum()
+
+    def _adapt(self, real_logits: Tensor, target: float) -> None:
+        """Augment more while the discriminator is too sure of references, else less."""
+        sign = float(self.objective.side(real_logits.detach()).mean())
+        self.overfit = MEMORY * self.overfit + (1 - MEMORY) * sign
+        step = len(real_logits) / self.config.augment_samples
+        self.share = min(max(self.share + (step if self.overfit > target else -step), 0.0), 1.0)
 
     def _remember(self, prefix: str, real: Tensor, generated: Tensor) -> Tensor:
         """(2,) running means of the logits, those of this update not yet among them."""
@@ -105,7 +174,7 @@ class Adversary:
 
         Source: Shrivastava et al. 2017, arXiv:1612.07828, section 2.3.
         """
-        past, shown, chance = list(self.past.get(prefix, ())), [], self._chance(3)
+        past, shown, chance = list(self.past.get(prefix, ())), [], self._chance(3, prefix)
         for image in generated:
             if len(past) < self.config.history:
                 past.append(image)
@@ -116,12 +185,15 @@ class Adversary:
         self.past[prefix] = torch.stack(past).detach()
         return torch.stack([image.to(generated) for image in shown])
 
-    def _noisy(self, images: Tensor, salt: int) -> Tensor:
-        """Images with instance noise, the same for one seed, update and salt."""
+    def _noisy(self, images: Tensor, salt: int, prefix: str = "") -> Tensor:
+        """Images with instance noise, the same for one seed, update, salt and judge."""
         if self.config.instance_noise == 0:
             return images
-        noise = torch.randn(images.shape, generator=self._chance(salt))
+        noise = torch.randn(images.shape, generator=self._chance(salt, prefix))
         return images + self.config.instance_noise * noise.to(images)
 
-    def _chance(self, salt: int) -> torch.Generator:
-        return torch.Generator().manual_seed((self.seed * 1_000_003 + self.update) * 4 + salt)
+    def _chance(self, salt: int, prefix: str = "") -> torch.Generator:
+        """Random numbers of one purpose in one update, for one judge."""
+        return torch.Generator().manual_seed(
+            (self.seed * 1_000_003 + self.update) * 4 + salt + 8 * crc32(prefix.encode())
+        )
