@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     help="Override a setting, like training.batch_size=8; may be given again.",
 )
 @click.option("--init", metavar="MODEL", help="Fine-tune this model, by name or by file, instead of drawing weights.")
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="Inside the networks.")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16", "float64"]), help="Inside the networks.")
 @click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
 @click.option(
     "--uncertainty-of",
@@ -55,12 +55,15 @@ def command(
       rsgan train configs/smoke_cpu.yaml --out runs/smoke
       rsgan train configs/superres_s2_rgbn_x2.yaml --data tiles/ --out runs/x2 --resume
       rsgan train configs/superres_s2_rgbn_x2.yaml --data tiles/ --init s2-rgbn-x2 --set training.learning_rate=5e-5
+      torchrun --nproc-per-node 4 --no-python rsgan train configs/superres_s2_rgbn_x2.yaml --data tiles/
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         from rsgan.errors import ConfigError
         from rsgan.model import choose_device
+        from rsgan.nn.ranks import number
         from rsgan.training.loading import load_config
         from rsgan.training.loop import MODEL, train
+        from rsgan.training.processes import joined
 
         flags = {"data.root": data, "training.start_from": init, "training.precision": precision}
         given = [f"{key}={json.dumps(str(value))}" for key, value in flags.items() if value is not None]
@@ -72,15 +75,16 @@ def command(
             return
         run = out or Path("runs") / settings.model.name
         total = settings.training.faithful_samples + settings.training.adversarial_samples
-        with progress_bar("chips", quiet=quiet or verbose) as progress:
-            where = choose_device(device)  # type: ignore[arg-type]
+        with joined(choose_device(device)) as where, progress_bar("chips", quiet=quiet or verbose) as progress:  # type: ignore[arg-type]
             for values in train(
                 settings, run, device=where, resume=resume, tell=lambda ill: talk([f"health: {ill}"], quiet=quiet)
             ):
                 progress(int(values["samples_seen"]), total)
                 if verbose or any(key.startswith(("gain_db", "psnr_db")) for key in values):
                     talk(["  ".join(f"{key} {value:.5g}" for key, value in values.items())], quiet=quiet)
-        click.echo(str(run / MODEL))
+            first = number() == 0
+        if first:
+            click.echo(str(run / MODEL))
 
 
 def _fit_uncertainty(settings: TrainConfig, path: Path, *, quiet: bool) -> None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from rsgan.nn.ranks import count, own
+
 
 def augment(images: Tensor, share: float, gain: float, rng: torch.Generator, *, turns: bool = True) -> Tensor:
     """Each image mirrored, turned and scaled at random, each with a probability of its own.
@@ -19,11 +21,12 @@ def augment(images: Tensor, share: float, gain: float, rng: torch.Generator, *, 
         images: (N, C, H, W); all channels of an image go through the same transform.
         share: probability of each transform, 0 .. 1.
         gain: standard deviation of the logarithm of the factor.
-        rng: of the draw; one number of draws for one N.
+        rng: of the draw, which is made for the images of all processes, so that each image has its own wherever it is.
         turns: whether rows may become columns; only of square images.
     """
-    draws = torch.rand(len(images), 4, generator=rng)
-    factors = torch.exp(gain * torch.randn(len(images), generator=rng))
+    every = len(images) * count()
+    draws = own(torch.rand(every, 4, generator=rng))
+    factors = own(torch.exp(gain * torch.randn(every, generator=rng)))
     made = []
     for image, (down, across, over, brighter), factor in zip(images, draws.tolist(), factors.tolist(), strict=True):
         if down < share / 2:  # half of those that are drawn stay as they are: both are as likely

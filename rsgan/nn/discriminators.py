@@ -12,6 +12,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from rsgan.errors import ConfigError
 from rsgan.nn.generators.despeckle import CONDITIONS, SpeckleState
+from rsgan.nn.ranks import gathered, mean_over_ranks
 from rsgan.sensors.optical import upsample
 
 
@@ -65,7 +66,8 @@ class MinibatchDeviation(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C + 1, H, W)."""
-        deviation = (features - features.mean(0)).square().mean(0).add(1e-8).sqrt().mean()
+        mean = mean_over_ranks(features.mean(0))
+        deviation = mean_over_ranks((features - mean).square().mean(0)).add(1e-8).sqrt().mean()
         return cat([features, deviation.expand(len(features), 1, *features.shape[2:])], 1)
 
 
@@ -84,8 +86,9 @@ class MinibatchDiscrimination(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C + kernels, H, W)."""
         projected = self.project(features.mean((2, 3))).reshape(-1, self.kernels, self.depth)
-        distance = (projected[:, None] - projected[None]).abs().sum(3)
-        near = ((-distance).exp().sum(1) - 1) / max(len(features) - 1, 1)
+        others = gathered(projected)
+        distance = (projected[:, None] - others[None]).abs().sum(3)
+        near = ((-distance).exp().sum(1) - 1) / max(len(others) - 1, 1)
         return cat([features, near[..., None, None].expand(-1, -1, *features.shape[2:])], 1)
 
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, autograd, nn
 from torch.func import functional_call
 
+from rsgan.nn.ranks import mean_over_ranks
+
 
 def r1_penalty(logits: Tensor, images: Tensor) -> Tensor:
     """Mean squared gradient norm of the logits at `images`; the loss is gamma / 2 times this.
@@ -91,7 +93,8 @@ def matching_loss(generated: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor
     layers count alike.
     """
     terms = [
-        (a.mean((0, 2, 3)) - b.detach().mean((0, 2, 3))).abs().mean() for a, b in zip(generated, real, strict=True)
+        mean_over_ranks(a.mean((0, 2, 3)) - b.detach().mean((0, 2, 3))).abs().mean()
+        for a, b in zip(generated, real, strict=True)
     ]
     return torch.stack(terms).mean()
 
@@ -144,7 +147,7 @@ class Unrolled(nn.Module):
             present = loss(judged(real), judged(generated))
             slopes = autograd.grad(present, list(weights.values()), create_graph=True, allow_unused=True)
             weights = {
-                name: weight if slope is None else weight - rate * slope
+                name: weight if slope is None else weight - rate * mean_over_ranks(slope)
                 for (name, weight), slope in zip(weights.items(), slopes, strict=True)
             }
         return judged

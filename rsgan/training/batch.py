@@ -34,9 +34,9 @@ class Pairs:
     estimate: Tensor | None = None
     known: Tensor | None = None
 
-    def to(self, device: torch.device) -> Pairs:
-        """The same batch on another device."""
-        return Pairs(**{name: value.to(device) for name, value in vars(self).items() if value is not None})
+    def to(self, device: torch.device, dtype: torch.dtype | None = None) -> Pairs:
+        """The same batch on another device, and in another precision."""
+        return Pairs(**{name: value.to(device, dtype) for name, value in vars(self).items() if value is not None})
 
 
 def collate(samples: list[Pairs]) -> Pairs:

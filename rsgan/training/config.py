@@ -257,7 +257,8 @@ class Training(Frozen):
         learning_rate_warmup: chips of linear rise at the start of each stage.
         ema_half_life: chips after which an old weight counts half.
         gradient_clip: largest norm of the generator's gradient.
-        precision: of the networks' inside; losses are always float32.
+        precision: bfloat16 inside the networks only, whose losses are float32; float64 throughout, to check sums by.
+        compile: whether torch compiles the networks, which takes minutes at the start and a C++ compiler.
         start_from: model, by name or by file, whose faithful generator the run starts from; None draws the weights.
         threads: CPU threads of torch; 0 leaves torch's choice.
         workers: processes that read tiles; 0 reads in the training process.
@@ -281,7 +282,8 @@ class Training(Frozen):
     learning_rate_warmup: int = Field(default=0, ge=0)
     ema_half_life: float = Field(gt=0)
     gradient_clip: float = Field(default=1.0, gt=0)
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "float64"] = "float32"
+    compile: bool = False
     start_from: str | None = None
     threads: int = Field(default=0, ge=0)
     workers: int = Field(default=0, ge=0)

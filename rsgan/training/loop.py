@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
@@ -22,11 +23,13 @@ from rsgan.errors import ConfigError, RsganError
 from rsgan.model import State, open_model, save_model
 from rsgan.nn.discriminators import Discriminator, build_discriminator
 from rsgan.nn.generators import Generator, build_generator
+from rsgan.nn.ranks import average_gradients, count, mean_over_ranks, number
 from rsgan.training.checkpoint import load_checkpoint, save_checkpoint
 from rsgan.training.config import Training
 from rsgan.training.games.adversary import Adversary
 from rsgan.training.health import Diagnosis, Health
 from rsgan.training.loading import AnyConfig
+from rsgan.training.processes import refuse_uneven, telling_of_lost_ones, wait_for_all
 from rsgan.training.tasks import Batch, Task, task_of
 
 try:
@@ -94,13 +97,18 @@ class Trainer:
         self.config, self.device = config, device
         self.task: Task = task_of(config)
         torch.manual_seed(config.seed)
-        layout = {"device": device, "memory_format": torch.channels_last}
+        self.dtype = torch.float64 if config.training.precision == "float64" else torch.float32
+        layout = {"device": device, "memory_format": torch.channels_last, "dtype": self.dtype}
         self.generator = build_generator(config.generator).to(**layout)  # type: ignore[call-overload]
         if config.training.start_from is not None:
             self._start_from(config.training.start_from)
         self.discriminator: Discriminator | None = None
         if config.discriminator is not None:
             self.discriminator = build_discriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
+        if config.training.compile:
+            for network in (self.generator, self.discriminator):
+                if network is not None:
+                    network.compile()
         self.adversary = Adversary(config.adversary, config.seed, self.discriminator)
         self.game = self.task.game(self.generator, self.discriminator, self.adversary)
         self.schedule = Schedule(config.training, config.losses.adversarial)
@@ -130,12 +138,13 @@ class Trainer:
 
     def _step(self, name: str, network: nn.Module, terms: dict[str, Tensor], clip: float) -> dict[str, float]:
         loss = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(loss):
+        if not torch.isfinite(mean_over_ranks(loss.detach())):
             values = {key: float(value.detach()) for key, value in terms.items()}
             raise RsganError(f"training stopped at samples_seen {self.samples_seen}: a loss is not finite ({values}).")
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients(network.parameters())
         norm = nn.utils.clip_grad_norm_(network.parameters(), clip)
         for group in optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate(self.samples_seen, name)
@@ -156,6 +165,7 @@ class Trainer:
         values: dict[str, float] = {}
         training = self.config.training
         self.adversary.update = self.samples_seen // training.batch_size
+        torch.manual_seed((self.config.seed * 1_000_003 + self.adversary.update) * count() + number())  # of dropout
         if adversarial and self.discriminator is not None:
             self.discriminator.requires_grad_(True)
             terms = self.game.discriminator_terms(pairs)
@@ -170,7 +180,7 @@ class Trainer:
                 terms["adversarial"] = weight * terms["adversarial"]
             values |= self._step("generator", self.generator, terms, training.gradient_clip)
             self.ema.update_parameters(self.generator)
-        self.samples_seen += len(pairs.reference)
+        self.samples_seen += training.batch_size
         return values
 
     def state(self) -> dict[str, Any]:
@@ -205,8 +215,9 @@ class Trainer:
 
     @property
     def averaged(self) -> Generator:
-        """The generator with averaged weights, as it stands."""
-        return cast(Generator, self.ema.module)
+        """The generator with averaged weights, as it stands, in float32."""
+        generator = cast(Generator, self.ema.module)
+        return generator if self.dtype == torch.float32 else copy.deepcopy(generator).float()
 
     @property
     def judged(self) -> bool:
@@ -234,7 +245,7 @@ class Trainer:
         """Write the model file."""
         faithful, adversarial = self.final_states()
         judge = self.discriminator.state_dict() if self.judged and self.discriminator is not None else None
-        dtype = torch.float32 if self.config.training.precision == "float32" else torch.float16
+        dtype = torch.float16 if self.config.training.precision == "bfloat16" else torch.float32
         save_model(path, self.card(probe), faithful, adversarial, judge, dtype=dtype)
 
 
@@ -288,17 +299,30 @@ class Pace:
         return found
 
 
+class Shares:
+    """The samples of each batch that this process reads, from sample `start` on, in order."""
+
+    def __init__(self, start: int, stop: int, batch_size: int) -> None:
+        self.firsts = range(start, stop - batch_size + 1, batch_size)
+        self.share = batch_size // count()
+
+    def __len__(self) -> int:
+        return len(self.firsts)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for first in self.firsts:
+            begin = first + number() * self.share
+            yield list(range(begin, begin + self.share))
+
+
 def batches(task: Task, training: Training, start: int) -> Iterator[Batch]:
-    """Batches from sample `start` on, in order."""
-    loader = DataLoader(
-        torch.utils.data.Subset(cast(Dataset[Any], task.dataset), range(start, len(task.dataset))),
-        batch_size=training.batch_size,
+    """Batches from sample `start` on, in order; of several processes, each gets its share of every batch."""
+    yield from DataLoader(
+        cast(Dataset[Any], task.dataset),
+        batch_sampler=Shares(start, len(task.dataset), training.batch_size),
         collate_fn=task.collate,
         num_workers=training.workers,
-        drop_last=True,
-        persistent_workers=False,
     )
-    yield from loader
 
 
 def train(
@@ -311,6 +335,8 @@ def train(
 ) -> Iterator[dict[str, float]]:
     """Run a training; yields the values of every log event, so that a caller can show progress.
 
+    Several processes (see `processes.joined`) share every batch; only the first one writes files.
+
     Args:
         config: the whole run.
         run: folder of the run: config.yaml, log.jsonl, checkpoint.pt, panels/, model.safetensors.
@@ -320,10 +346,11 @@ def train(
 
     Raises:
         ConfigError: no tiles, a place on both sides of the split, or a run folder that is in use.
-        RsganError: a loss is not finite.
+        RsganError: a loss is not finite, or another process of the run ended.
     """
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
+    refuse_uneven(config.training.batch_size)
     if (run / CHECKPOINT).exists() and not resume:
         raise ConfigError(f"{run} holds a run already. Go on with --resume, or give another folder with --out.")
     trainer = Trainer(config, device)
@@ -331,6 +358,20 @@ def train(
         trainer.load(load_checkpoint(run / CHECKPOINT))
     task = trainer.task
     task.load(device)
+    with telling_of_lost_ones(run):
+        wait_for_all()  # none looks for a checkpoint after another has written one
+        if number():
+            for pairs in batches(task, config.training, trainer.samples_seen):
+                trainer.update(pairs.to(device, trainer.dtype))
+            wait_for_all()
+            return
+        yield from _led(trainer, run, tell)
+        wait_for_all()
+
+
+def _led(trainer: Trainer, run: Path, tell: Callable[[Diagnosis], None]) -> Iterator[dict[str, float]]:
+    """The same, by the process that writes: alone, or the first of several."""
+    config, task, device = trainer.config, trainer.task, trainer.device
     run.mkdir(parents=True, exist_ok=True)
     (run / CONFIG).write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     journal = Journal(run / LOG, SummaryWriter(str(run / "tensorboard")))
@@ -343,7 +384,7 @@ def train(
 
     pace = Pace(trainer.samples_seen)
     for pairs in pace.timed(batches(task, config.training, trainer.samples_seen)):
-        values = trainer.update(pairs.to(device))
+        values = trainer.update(pairs.to(device, trainer.dtype))
         examine(values)
         seen, due = trainer.samples_seen, _due(config.training, trainer.samples_seen, config.training.batch_size)
         if due["log"]:

@@ -52,7 +52,7 @@ class Batch(Protocol):
     @property
     def reference(self) -> Tensor: ...  # noqa: D102
 
-    def to(self, device: torch.device) -> Any: ...  # noqa: D102, ANN401 - the same kind of batch
+    def to(self, device: torch.device, dtype: torch.dtype | None = None) -> Any: ...  # noqa: D102, ANN401 - its like
 
 
 class Samples(Protocol):

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rsgan.nn.precision import full
+
 LOWEST_LOG = math.log(1e-6)
 """Log-intensity, relative to the scene's median, below which an observation is taken to be this low."""
 CONDITIONS = 4
@@ -179,12 +181,12 @@ class DespeckleGenerator(nn.Module):
         """
         valid = torch.ones_like(observed) if valid is None else valid.to(observed)
         with torch.autocast(observed.device.type, enabled=False):
-            skip = torch.where(valid > 0, observed.float().clamp_min(LOWEST_LOG) - speckle.log_bias, 0.0)
+            skip = torch.where(valid > 0, full(observed).clamp_min(LOWEST_LOG) - speckle.log_bias, 0.0)
             seen, whole = self._padded(skip, valid), valid.shape[2:]
             pyramid = self._pyramid(*seen.chunk(2, 1))
             conditions = speckle.conditions
         learned = self._learned(seen, pyramid, conditions)
-        return skip + learned[:, :, : whole[0], : whole[1]].float()
+        return skip + full(learned[:, :, : whole[0], : whole[1]])
 
     def _padded(self, skip: Tensor, valid: Tensor) -> Tensor:
         """Skip and valid, with invalid rows and columns up to a multiple of the stride."""

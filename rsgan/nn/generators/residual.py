@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rsgan.nn.precision import full
 from rsgan.sensors.optical import consistency_step, kernel_reach, upsample
 
 BICUBIC_REACH = 2
@@ -149,12 +150,12 @@ class ResidualGenerator(nn.Module):
             (N, C, scale h, scale w) network units, float32.
         """
         scale = self.config.scale
-        learned = self.residual(observed, sensor, guide).float()
+        learned = full(self.residual(observed, sensor, guide))
         with torch.autocast(observed.device.type, enabled=False):
-            skip = upsample(observed.float(), scale) if guide is None else guide.estimate.float()
+            skip = upsample(full(observed), scale) if guide is None else full(guide.estimate)
             enhanced = skip + learned
             if consistency:
                 weight = self.consistency_weight(sensor.noise)
                 for _ in range(self.config.consistency_steps):
-                    enhanced = consistency_step(enhanced, observed.float(), sensor.sigma, scale, weight)
+                    enhanced = consistency_step(enhanced, full(observed), sensor.sigma, scale, weight)
         return enhanced

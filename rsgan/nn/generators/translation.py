@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from rsgan.errors import ConfigError, RsganError
 from rsgan.nn.generators.residual import ResidualBlock
+from rsgan.nn.precision import full
 from rsgan.sensors.atmosphere import Haze, add_haze, remove_haze
 
 THICKEST = 3.0
@@ -168,8 +169,8 @@ class Translator(nn.Module):
             deep = block(deep)
         for layer in reversed(self.up):
             deep = functional.relu(functional.pixel_shuffle(layer(deep), 2))
-        made: Tensor = self.tail(deep + first)[..., : observed.shape[2], : observed.shape[3]].float()
-        return observed.float() + made if self.config.bands == self.config.target_bands else made
+        made = full(self.tail(deep + first)[..., : observed.shape[2], : observed.shape[3]])
+        return full(observed) + made if self.config.bands == self.config.target_bands else made
 
 
 class Unet(nn.Module):
@@ -232,7 +233,7 @@ class Unet(nn.Module):
         features = self.net.encoder(_padded(observed, self.stride))
         features[-1] = self.dropout(features[-1])
         made: Tensor = self.net.segmentation_head(self.net.decoder(features))
-        return made[..., : observed.shape[2], : observed.shape[3]].float()
+        return full(made[..., : observed.shape[2], : observed.shape[3]])
 
 
 class HazeGenerator(nn.Module):
@@ -280,17 +281,17 @@ class HazeGenerator(nn.Module):
     def haze(self, observed: Tensor) -> Haze:
         """What it finds over (N, bands, H, W) network units, in maps of the same height and width."""
         height, width = observed.shape[2:]
-        maps = self._maps(self._cells(_padded(observed, self.stride))).float()
-        full = functional.interpolate(maps, scale_factor=self.config.cell, mode="bilinear", align_corners=False)
-        thickness, angstrom, airlight = full[..., :height, :width].split([1, 1, self.config.bands], 1)
+        maps = full(self._maps(self._cells(_padded(observed, self.stride))))
+        fine = functional.interpolate(maps, scale_factor=self.config.cell, mode="bilinear", align_corners=False)
+        thickness, angstrom, airlight = fine[..., :height, :width].split([1, 1, self.config.bands], 1)
         return Haze(_above_zero(thickness), 2 * _between(angstrom), _between(airlight + 0.5))
 
     def forward(self, observed: Tensor) -> Tensor:
         """(N, bands, H, W) -> the same shape, network units, float32."""
         haze = self.haze(observed)
-        wavelengths = torch.tensor(self.config.wavelengths_um, device=observed.device)
+        wavelengths = torch.tensor(self.config.wavelengths_um).to(observed)
         change = remove_haze if self.config.removes else add_haze
-        return change(observed.float() * self.config.unit, haze, wavelengths) / self.config.unit
+        return change(full(observed) * self.config.unit, haze, wavelengths) / self.config.unit
 
     def _cells(self, observed: Tensor) -> Tensor:
         cell = self.config.cell

@@ -37,9 +37,9 @@ class SpecklePairs:
         """What the networks are told about the speckle."""
         return SpeckleState(self.looks, self.correlation)
 
-    def to(self, device: torch.device) -> SpecklePairs:
-        """The same batch on another device."""
-        return SpecklePairs(**{name: value.to(device) for name, value in vars(self).items()})
+    def to(self, device: torch.device, dtype: torch.dtype | None = None) -> SpecklePairs:
+        """The same batch on another device, and in another precision."""
+        return SpecklePairs(**{name: value.to(device, dtype) for name, value in vars(self).items()})
 
 
 def collate(samples: list[SpecklePairs]) -> SpecklePairs:

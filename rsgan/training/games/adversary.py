@@ -17,6 +17,7 @@ from rsgan.errors import ConfigError
 from rsgan.nn.augmentation import Augmenter
 from rsgan.nn.discriminators import Discriminator, SpeckleDiscriminator
 from rsgan.nn.objectives import find_objective
+from rsgan.nn.ranks import count, gathered, mean_over_ranks, own
 from rsgan.nn.regularizers import (
     Unrolled,
     captured,
@@ -82,13 +83,13 @@ class Adversary:
         real = self._noisy(real, 0, prefix).detach().requires_grad_(lazy and config.r1 > 0)
         generated = self._noisy(generated, 1, prefix).detach().requires_grad_(lazy and config.r2 > 0)
         real_logits, logits = judge(real), judge(generated)
-        terms = {"discriminator": self.objective.discriminator(real_logits, logits)}
+        terms = {"discriminator": self._judged(real_logits, logits)}
         if lazy and config.r1 > 0:
             terms["r1"] = config.every * config.r1 / 2 * r1_penalty(real_logits, real)
         if lazy and config.r2 > 0:
             terms["r2"] = config.every * config.r2 / 2 * r1_penalty(logits, generated)
         if lazy and config.gradient_penalty > 0:
-            mix = torch.rand(len(real), generator=self._chance(2)).to(real)
+            mix = own(torch.rand(len(real) * count(), generator=self._chance(2))).to(real)
             terms["gradient_penalty"] = (
                 config.every * config.gradient_penalty * gradient_penalty(judge, real, generated, mix)
             )
@@ -101,7 +102,7 @@ class Adversary:
                 judge, (real.detach(), real_logits), (generated.detach(), logits)
             )
         if config.augment_target is not None:
-            self._adapt(real_logits, config.augment_target)
+            self._adapt(gathered(real_logits.detach()), config.augment_target)
         return {prefix + name: value for name, value in terms.items()}
 
     def generator_term(self, judge: Judge, generated: Tensor, real: Tensor) -> Tensor:
@@ -116,7 +117,7 @@ class Adversary:
         shown, others = self._noisy(generated, 1), self._noisy(real, 0)
         if config.unrolled and self.discriminator is not None:
             judge = Unrolled(self.discriminator, judge).ahead(
-                self.objective.discriminator, others, shown, config.unrolled, config.unrolled_rate
+                self._judged, others, shown, config.unrolled, config.unrolled_rate
             )
         if not config.feature_matching or self.discriminator is None:
             return self._term(judge(shown), judge, others)
@@ -126,11 +127,17 @@ class Adversary:
             judge(others)
         return self._term(logits, judge, others) + config.feature_matching * matching_loss(features, wanted)
 
+    def _judged(self, real_logits: Tensor, logits: Tensor) -> Tensor:
+        """The discriminator's loss, of the logits of all processes: a relativistic one compares each with all."""
+        return self.objective.discriminator(gathered(real_logits), gathered(logits))
+
     def _term(self, logits: Tensor, judge: Judge, others: Tensor) -> Tensor:
+        logits = gathered(logits)
         if not self.objective.relativistic:
             return self.objective.generator(logits, logits)
         with torch.no_grad():
-            return self.objective.generator(logits, judge(others))
+            real = gathered(judge(others))
+        return self.objective.generator(logits, real)
 
     def bound(self, discriminator: nn.Module) -> None:
         """Clip the weights after an update, where the config says so."""
@@ -157,14 +164,14 @@ class Adversary:
 
     def _adapt(self, real_logits: Tensor, target: float) -> None:
         """Augment more while the discriminator is too sure of references, else less."""
-        sign = float(self.objective.side(real_logits.detach()).mean())
+        sign = float(self.objective.side(real_logits).mean())
         self.overfit = MEMORY * self.overfit + (1 - MEMORY) * sign
         step = len(real_logits) / self.config.augment_samples
         self.share = min(max(self.share + (step if self.overfit > target else -step), 0.0), 1.0)
 
     def _remember(self, prefix: str, real: Tensor, generated: Tensor) -> Tensor:
         """(2,) running means of the logits, those of this update not yet among them."""
-        now = torch.stack([real.detach().mean(), generated.detach().mean()])
+        now = mean_over_ranks(torch.stack([real.detach().mean(), generated.detach().mean()]))
         before = self.means.get(prefix, now)
         self.means[prefix] = MEMORY * before + (1 - MEMORY) * now
         return before
@@ -175,7 +182,7 @@ class Adversary:
         Source: Shrivastava et al. 2017, arXiv:1612.07828, section 2.3.
         """
         past, shown, chance = list(self.past.get(prefix, ())), [], self._chance(3, prefix)
-        for image in generated:
+        for image in gathered(generated.detach()):
             if len(past) < self.config.history:
                 past.append(image)
             elif float(torch.rand((), generator=chance)) < 0.5:
@@ -183,13 +190,13 @@ class Adversary:
                 past[place], image = image, past[place]
             shown.append(image)
         self.past[prefix] = torch.stack(past).detach()
-        return torch.stack([image.to(generated) for image in shown])
+        return own(torch.stack([image.to(generated) for image in shown]))
 
     def _noisy(self, images: Tensor, salt: int, prefix: str = "") -> Tensor:
         """Images with instance noise, the same for one seed, update, salt and judge."""
         if self.config.instance_noise == 0:
             return images
-        noise = torch.randn(images.shape, generator=self._chance(salt, prefix))
+        noise = own(torch.randn(count() * len(images), *images.shape[1:], generator=self._chance(salt, prefix)))
         return images + self.config.instance_noise * noise.to(images)
 
     def _chance(self, salt: int, prefix: str = "") -> torch.Generator:

@@ -11,6 +11,8 @@ from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import SpeckleDiscriminator
 from rsgan.nn.generators import DespeckleGenerator
 from rsgan.nn.losses import itakura_saito, poisson_divergence, ratio_statistics
+from rsgan.nn.precision import full
+from rsgan.nn.ranks import count, mean_over_ranks
 from rsgan.training.despeckle.batch import SpecklePairs
 from rsgan.training.despeckle.config import DespeckleLosses
 from rsgan.training.games.adversary import Adversary
@@ -38,7 +40,7 @@ class DespeckleGame:
         """G(observed), (N, 1, H, W) log-intensity relative to each chip's level, float32."""
         with self._autocast(pairs):
             enhanced: Tensor = self.generator(pairs.observed, pairs.speckle, pairs.valid)
-        return enhanced.float()
+        return full(enhanced)
 
     def generator_terms(self, pairs: SpecklePairs, adversarial: bool) -> dict[str, Tensor]:
         """Every term of the generator's loss, weighted but for the adversarial ones, which are on a ramp."""
@@ -78,13 +80,13 @@ class DespeckleGame:
         """
         with self._autocast(pairs):
             logits: Tensor = self._judge(candidate * pairs.valid, pairs.observed * pairs.valid, pairs.speckle)
-        return logits.float()
+        return full(logits)
 
     def judge_ratio(self, log_ratio: Tensor, pairs: SpecklePairs) -> Tensor:
         """Logits of a ratio image, likewise."""
         with self._autocast(pairs):
             logits = self._judge.judge_ratio(log_ratio * pairs.valid, pairs.speckle)
-        return logits.float()
+        return full(logits)
 
     @property
     def _judge(self) -> SpeckleDiscriminator:
@@ -93,12 +95,10 @@ class DespeckleGame:
         return self.discriminator
 
     def _autocast(self, pairs: SpecklePairs) -> torch.autocast:
-        enabled = self.precision != torch.float32
-        return torch.autocast(
-            pairs.observed.device.type, dtype=self.precision if enabled else torch.bfloat16, enabled=enabled
-        )
+        enabled = self.precision == torch.bfloat16
+        return torch.autocast(pairs.observed.device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Weighted mean; 0 where nothing counts."""
-    return (values * weight).sum() / weight.sum().clamp_min(1)
+    """Weighted mean over the chips of all processes; 0 where nothing counts."""
+    return (values * weight).sum() / mean_over_ranks(weight.sum()).clamp_min(1 / count())

@@ -11,6 +11,8 @@ from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import Discriminator
 from rsgan.nn.generators import Generator, Guide, SensorState
 from rsgan.nn.losses import charbonnier_loss, consistency_loss, index_loss, spectral_angle_loss
+from rsgan.nn.precision import full
+from rsgan.nn.ranks import mean_over_ranks
 from rsgan.sensors.optical import degrade
 from rsgan.training.batch import Pairs
 from rsgan.training.config import Losses
@@ -67,7 +69,7 @@ class PairedGame:
             guide = Guide(pairs.guide, units.network(pairs.estimate))
         with self._autocast(pairs):
             enhanced: Tensor = self.generator(units.network(pairs.observed), sensor, guide)
-        return enhanced.float()
+        return full(enhanced)
 
     def logits(self, candidate: Tensor, pairs: Pairs) -> Tensor:
         """D(candidate | observed), float32.
@@ -79,7 +81,7 @@ class PairedGame:
             raise ConfigError("an adversarial stage needs a discriminator; the config names none.")
         with self._autocast(pairs):
             logits: Tensor = self.discriminator(candidate, Units.of(pairs).network(pairs.observed))
-        return logits.float()
+        return full(logits)
 
     def generator_terms(self, pairs: Pairs, adversarial: bool) -> dict[str, Tensor]:
         """Every term of the generator's loss, weighted but for the adversarial one, which is on a ramp."""
@@ -93,7 +95,7 @@ class PairedGame:
         residual = degrade(enhanced, pairs.sigma, self.generator.config.scale) - pairs.observed
         reference, share = pairs.reference, torch.ones(())
         if pairs.known is not None:  # what a tile does not hold counts neither for nor against
-            known, share = pairs.known[..., None, None], pairs.known.mean()
+            known, share = pairs.known[..., None, None], mean_over_ranks(pairs.known.mean())
             enhanced, reference, residual = enhanced * known, reference * known, residual * known
         terms = {
             "content": charbonnier_loss((enhanced - reference) / unit, self.losses.charbonnier_epsilon) / share,
@@ -114,7 +116,5 @@ class PairedGame:
         return self.adversary.discriminator_terms(lambda x: self.logits(x, pairs), real, enhanced)
 
     def _autocast(self, pairs: Pairs) -> torch.autocast:
-        enabled = self.precision != torch.float32
-        return torch.autocast(
-            pairs.observed.device.type, dtype=self.precision if enabled else torch.bfloat16, enabled=enabled
-        )
+        enabled = self.precision == torch.bfloat16
+        return torch.autocast(pairs.observed.device.type, dtype=torch.bfloat16, enabled=enabled)

@@ -11,6 +11,7 @@ from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import TranslationDiscriminator
 from rsgan.nn.generators import TranslationGenerator
 from rsgan.nn.losses import detail_loss
+from rsgan.nn.precision import full
 from rsgan.training.games.adversary import Adversary
 from rsgan.training.translation.batch import DomainChips
 from rsgan.training.translation.config import PairedLosses, Physics
@@ -87,7 +88,7 @@ class Pix2PixGame:
         judge = needed(self.discriminator)
         with autocast(chips, self.precision):
             logits: Tensor = judge(candidate, chips.source if judge.config.conditional else None)
-        return logits.float()
+        return full(logits)
 
 
 def needed(judge: TranslationDiscriminator | None) -> TranslationDiscriminator:
@@ -103,5 +104,5 @@ def needed(judge: TranslationDiscriminator | None) -> TranslationDiscriminator:
 
 def autocast(chips: DomainChips, precision: torch.dtype) -> torch.autocast:
     """Reduced precision inside the networks, where it is asked for."""
-    enabled = precision != torch.float32
-    return torch.autocast(chips.source.device.type, dtype=precision if enabled else torch.bfloat16, enabled=enabled)
+    enabled = precision == torch.bfloat16
+    return torch.autocast(chips.source.device.type, dtype=torch.bfloat16, enabled=enabled)

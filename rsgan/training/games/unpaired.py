@@ -12,6 +12,7 @@ from rsgan.nn.discriminators import TranslationDiscriminator
 from rsgan.nn.generators import TranslationGenerator
 from rsgan.nn.generators.translation import OneWay
 from rsgan.nn.losses import contrastive_loss
+from rsgan.nn.precision import full
 from rsgan.training.games.adversary import Adversary
 from rsgan.training.games.pix2pix import Ground, autocast, needed
 from rsgan.training.translation.batch import DomainChips
@@ -72,11 +73,11 @@ class CycleGame:
     def judge_target(self, candidate: Tensor) -> Tensor:
         """Logits of the target domain, float32."""
         logits: Tensor = needed(self.discriminator)(candidate)
-        return logits.float()
+        return full(logits)
 
     def judge_source(self, candidate: Tensor) -> Tensor:
         """Logits of the source domain, float32."""
-        return needed(self.discriminator).judge_source(candidate).float()
+        return full(needed(self.discriminator).judge_source(candidate))
 
     @property
     def _back(self) -> OneWay:
@@ -129,7 +130,7 @@ class ContrastiveGame:
     def judge_target(self, candidate: Tensor) -> Tensor:
         """Logits of the target domain, float32."""
         logits: Tensor = needed(self.discriminator)(candidate)
-        return logits.float()
+        return full(logits)
 
     def _contrast(self, made: Tensor, image: Tensor) -> Tensor:
         """Mean over sizes; the result and its input have to have as many bands, or the encoder could not see both."""
@@ -139,4 +140,4 @@ class ContrastiveGame:
         places = [torch.randperm(size, generator=chance)[: self.losses.places].to(image.device) for size in sizes]
         sought, given = (self.generator.projected(x, places) for x in (made, image))
         pairs = zip(sought, given, strict=True)
-        return torch.stack([contrastive_loss(a.float(), b.float(), self.losses.temperature) for a, b in pairs]).mean()
+        return torch.stack([contrastive_loss(full(a), full(b), self.losses.temperature) for a, b in pairs]).mean()

@@ -29,9 +29,9 @@ class DomainChips:
         """The target's chips, which the loop counts."""
         return self.target
 
-    def to(self, device: torch.device) -> DomainChips:
-        """The same batch on another device."""
-        return DomainChips(**{name: value.to(device) for name, value in vars(self).items()})
+    def to(self, device: torch.device, dtype: torch.dtype | None = None) -> DomainChips:
+        """The same batch on another device, and in another precision."""
+        return DomainChips(**{name: value.to(device, dtype) for name, value in vars(self).items()})
 
 
 def collate(samples: list[DomainChips]) -> DomainChips:
