@@ -141,7 +141,7 @@ class Page:
         summary: A few sentences.
         tiles: The most telling numbers.
         places: To be looked at.
-        swipe: Keys of the pictures that the slider shows first, left and right.
+        swipe: Keys of the pictures that the slider shows first, left and right; empty for a page without one.
         error_legend: Of the error pictures of the places.
         overview: Of the errors of the whole raster.
         tables: Figures.

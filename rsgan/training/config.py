@@ -258,7 +258,8 @@ class Training(Frozen):
         ema_half_life: chips after which an old weight counts half.
         gradient_clip: largest norm of the generator's gradient.
         precision: bfloat16 inside the networks only, whose losses are float32; float64 throughout, to check sums by.
-        compile: whether torch compiles the networks, which takes minutes at the start and a C++ compiler.
+        compile: whether torch compiles the generator, which takes a minute at the start and a C++ compiler; it cannot
+            compile a discriminator whose gradient is penalised.
         start_from: model, by name or by file, whose faithful generator the run starts from; None draws the weights.
         threads: CPU threads of torch; 0 leaves torch's choice.
         workers: processes that read tiles; 0 reads in the training process.

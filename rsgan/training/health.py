@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +13,8 @@ from rsgan.nn.objectives import Objective
 
 WINDOW = 200
 """Updates that a diagnosis looks back over; none is made before so many were seen."""
+LASTING = 3
+"""Validations in a row that have to show a disease of the images."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Health:
         self.gradients: deque[float] = deque(maxlen=WINDOW)
         self.first_gradient: float | None = None
         self.named: set[str] = set()
+        self.ill: Counter[str] = Counter()
 
     def watch(self, values: Mapping[str, float]) -> Iterator[Diagnosis]:
         """Take the values of one update, or of one validation; gives what is newly found."""
@@ -62,11 +65,22 @@ class Health:
             self.gradients.append(values["generator/norm"])
             if self.first_gradient is None and len(self.gradients) == WINDOW // 4:
                 self.first_gradient = float(np.median(self.gradients))
-        for find in (self._judges, self._gradient, lambda: drift(values)):
+        for find in (self._judges, self._gradient, lambda: drift(values), lambda: self._lasting(values)):
             for diagnosis in find():
                 if diagnosis.disease not in self.named:
                     self.named.add(diagnosis.disease)
                     yield diagnosis
+
+    def _lasting(self, values: Mapping[str, float]) -> Iterator[Diagnosis]:
+        """What is ill in `LASTING` validations in a row: before it has learnt anything, every run is."""
+        found = list(held_out(values))
+        if any(key.startswith(("diversity", "checkerboard", "gain_db/")) for key in values):
+            for disease in set(self.ill) - {diagnosis.disease for diagnosis in found}:
+                del self.ill[disease]
+        for diagnosis in found:
+            self.ill[diagnosis.disease] += 1
+            if self.ill[diagnosis.disease] >= LASTING:
+                yield diagnosis
 
     def _judges(self) -> Iterator[Diagnosis]:
         for name, losses in self.losses.items():
@@ -134,3 +148,50 @@ def drift(values: Mapping[str, float]) -> Iterator[Diagnosis]:
                 "Wald et al. 1997: degraded again, the result has to give the observation",
                 "Raise losses.consistency (superres) or lower losses.adversarial.",
             )
+
+
+def held_out(values: Mapping[str, float]) -> Iterator[Diagnosis]:
+    """Diseases of the images, from held-out figures."""
+    if values.get("diversity", 1.0) < 0.2:
+        yield Diagnosis(
+            "mode collapse",
+            f"translations vary {values['diversity']:.2f} times as much as the target's images",
+            "0.2",
+            "Goodfellow 2017, arXiv:1701.00160, section 5.1.1",
+            "Set discriminator.minibatch_deviation to true, or give adversary.feature_matching or adversary.unrolled.",
+        )
+    elif values.get("coverage", 1.0) < 0.5:
+        yield Diagnosis(
+            "dropped modes",
+            f"only {values['coverage']:.0%} of the target's images have a translation like them; 97 % is usual",
+            "50 %",
+            "Naeem et al. 2020, arXiv:2002.09797",
+            "Give adversary.r1 or adversary.lecam, or set discriminator.minibatch_deviation to true; see that both "
+            "domains show like ground.",
+        )
+    if values.get("checkerboard", 0.0) > 0.1:
+        yield Diagnosis(
+            "checkerboard",
+            f"{values['checkerboard']:.0%} of the finest detail repeats with the network's upsampling",
+            "10 %",
+            "Odena et al. 2016, doi:10.23915/distill.00003",
+            "Lower losses.adversarial or training.adversarial_learning_rate, or train longer.",
+        )
+    yield from memorised(values)
+
+
+def memorised(values: Mapping[str, float]) -> Iterator[Diagnosis]:
+    """Training tiles that are learnt by heart, from figures on them beside held-out ones."""
+    gap, times = values.get("known_db/P40", -99.0) - values.get("gain_db/P40", 99.0), 0.0
+    if values.get("known", 0.0) > 0:
+        times = values.get("error/pairs", 0.0) / values["known"]
+    if gap > 3 or times > 2:
+        found = f"{gap:.1f} dB better" if gap > 3 else f"{times:.1f} times nearer to the truth"
+        yield Diagnosis(
+            "memorisation of training tiles",
+            f"the generator is {found} on tiles that it was trained on than on held-out ones",
+            "3 dB" if gap > 3 else "2 times",
+            "Arora and Zhang 2017, arXiv:1706.08224; held-out against training error",
+            "Give more tiles, a smaller generator or fewer samples; for the discriminator, adversary.augment_target or "
+            "adversary.lecam.",
+        )

@@ -30,6 +30,7 @@ from rsgan.training.games.adversary import Adversary
 from rsgan.training.health import Diagnosis, Health
 from rsgan.training.loading import AnyConfig
 from rsgan.training.processes import refuse_uneven, telling_of_lost_ones, wait_for_all
+from rsgan.training.report import save_run_report
 from rsgan.training.tasks import Batch, Task, task_of
 
 try:
@@ -42,6 +43,7 @@ except ImportError as error:
 
 Stage = Literal["faithful", "adversarial"]
 CHECKPOINT, LOG, MODEL, CONFIG = "checkpoint.pt", "log.jsonl", "model.safetensors", "config.yaml"
+REPORT, PANELS = "report.html", "panels"
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,31 @@ def plain(state: State) -> State:
     return {key.removeprefix("module."): value.clone() for key, value in state.items() if key != "n_averaged"}
 
 
+class NotFinite(RsganError):
+    """A loss is not a number, or infinite; the last checkpoint is from before that.
+
+    Attributes:
+        diagnosis: which one, and what to change.
+    """
+
+    def __init__(self, samples_seen: int, network: str, terms: dict[str, float]) -> None:
+        ill = ", ".join(name for name, value in terms.items() if not math.isfinite(value)) or "that of another process"
+        self.diagnosis = Diagnosis(
+            "loss not finite",
+            f"{network}: {ill} of {', '.join(f'{name} {value:.4g}' for name, value in terms.items())}",
+            "a finite number",
+            "IEEE 754",
+            f"Lower {_RATES[network]} or training.gradient_clip, and go on from the last checkpoint with --resume.",
+        )
+        super().__init__(f"training stopped at samples_seen {samples_seen}. {self.diagnosis}")
+
+
+_RATES = {
+    "generator": "training.learning_rate and training.adversarial_learning_rate",
+    "discriminator": "training.discriminator_learning_rate",
+}
+
+
 class Trainer:
     """Everything that changes during a run."""
 
@@ -106,9 +133,8 @@ class Trainer:
         if config.discriminator is not None:
             self.discriminator = build_discriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
         if config.training.compile:
-            for network in (self.generator, self.discriminator):
-                if network is not None:
-                    network.compile()
+            # compiled for another layout, the gradient of a replicated border is wrong (torch 2.15)
+            self.generator.compile(options={"layout_optimization": False})
         self.adversary = Adversary(config.adversary, config.seed, self.discriminator)
         self.game = self.task.game(self.generator, self.discriminator, self.adversary)
         self.schedule = Schedule(config.training, config.losses.adversarial)
@@ -139,8 +165,7 @@ class Trainer:
     def _step(self, name: str, network: nn.Module, terms: dict[str, Tensor], clip: float) -> dict[str, float]:
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(mean_over_ranks(loss.detach())):
-            values = {key: float(value.detach()) for key, value in terms.items()}
-            raise RsganError(f"training stopped at samples_seen {self.samples_seen}: a loss is not finite ({values}).")
+            raise NotFinite(self.samples_seen, name, {key: float(value.detach()) for key, value in terms.items()})
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -339,7 +364,7 @@ def train(
 
     Args:
         config: the whole run.
-        run: folder of the run: config.yaml, log.jsonl, checkpoint.pt, panels/, model.safetensors.
+        run: folder of the run: config.yaml, log.jsonl, checkpoint.pt, panels/, report.html, model.safetensors.
         device: where to compute.
         resume: go on from the run's checkpoint.
         tell: what to do with a disease of the game that was found; it is in the log in any case.
@@ -384,7 +409,12 @@ def _led(trainer: Trainer, run: Path, tell: Callable[[Diagnosis], None]) -> Iter
 
     pace = Pace(trainer.samples_seen)
     for pairs in pace.timed(batches(task, config.training, trainer.samples_seen)):
-        values = trainer.update(pairs.to(device, trainer.dtype))
+        try:
+            values = trainer.update(pairs.to(device, trainer.dtype))
+        except NotFinite as error:
+            journal.say(trainer.samples_seen, error.diagnosis)
+            save_run_report(run / REPORT, config, run / LOG, run / PANELS)
+            raise
         examine(values)
         seen, due = trainer.samples_seen, _due(config.training, trainer.samples_seen, config.training.batch_size)
         if due["log"]:
@@ -393,7 +423,7 @@ def _led(trainer: Trainer, run: Path, tell: Callable[[Diagnosis], None]) -> Iter
             yield {"samples_seen": seen, **values}
         if due["validate"] or seen > len(task.dataset) - config.training.batch_size:
             figures = task.validation.measure(trainer.averaged)
-            task.validation.panel(trainer.averaged, run / "panels" / f"{seen:09d}.png")
+            task.validation.panel(trainer.averaged, run / PANELS / f"{seen:09d}.png")
             journal.write("validation", seen, figures)
             examine(figures)
             yield {"samples_seen": seen, **figures}
@@ -403,6 +433,7 @@ def _led(trainer: Trainer, run: Path, tell: Callable[[Diagnosis], None]) -> Iter
     save_checkpoint(run / CHECKPOINT, trainer.state())
     trainer.save(run / MODEL, task.probe())
     journal.board.close()
+    save_run_report(run / REPORT, config, run / LOG, run / PANELS)
 
 
 def _due(training: Training, seen: int, step: int) -> dict[str, bool]:

@@ -127,7 +127,7 @@ class Superres:
             return
         self._tiles, held_out = load_tiles(config.data, config.model.bands, config.model.sensor)
         self.dataset = PairDataset(self._tiles, config)
-        self.validation = Validation(held_out, config, device)
+        self.validation = Validation(held_out, config, device, self._tiles)
 
     def game(self, generator: Generator, discriminator: Discriminator | None, adversary: Adversary) -> Game:
         """See `Task.game`."""

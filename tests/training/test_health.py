@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from rsgan.metrics.distribution import coverage, diversity
 from rsgan.nn.objectives import OBJECTIVES
-from rsgan.training.health import WINDOW, Diagnosis, Health
+from rsgan.training.health import LASTING, WINDOW, Diagnosis, Health
 
 
 def found(values: Iterable[Mapping[str, float]], objective: str = "non-saturating") -> list[Diagnosis]:
@@ -90,3 +91,40 @@ def test_nothing_is_said_before_enough_was_seen() -> None:
 
 def test_a_critic_has_no_scale_to_be_judged_by() -> None:
     assert found([{"discriminator/discriminator": -20.0}] * (2 * WINDOW), "wasserstein") == []
+
+
+def judged(*figures: dict[str, float], times: int = LASTING) -> set[str]:
+    return {diagnosis.disease for diagnosis in found([one for one in figures for _ in range(times)])}
+
+
+WELL = {"diversity": 0.9, "coverage": 0.9, "checkerboard": 0.02, "error/pairs": 0.4, "known": 0.35}
+
+
+@pytest.mark.parametrize(
+    ("ill", "disease"),
+    [
+        ({"diversity": 0.1, "coverage": 0.05}, "mode collapse"),
+        ({"coverage": 0.3}, "dropped modes"),
+        ({"checkerboard": 0.2}, "checkerboard"),
+        ({"known": 0.1}, "memorisation of training tiles"),
+        ({"gain_db/P40": 0.5, "known_db/P40": 4.0}, "memorisation of training tiles"),
+    ],
+)
+def test_a_disease_of_the_images_is_named_once_it_lasts(ill: dict[str, float], disease: str) -> None:
+    assert judged(WELL | ill) == {disease}
+    assert judged(WELL | ill, times=LASTING - 1) == set()
+    assert judged(*[WELL | ill, WELL] * LASTING, times=1) == set()
+    assert judged(WELL) == judged({"gain_db/P40": 1.0, "known_db/P40": 1.2, "checkerboard": 0.0}) == set()
+
+
+def test_a_generator_that_makes_one_image_has_collapsed() -> None:
+    rng = np.random.default_rng(1)
+    wanted = rng.standard_normal((48, 6))
+    one = np.repeat(wanted[:1], 48, axis=0) + 0.01 * rng.standard_normal((48, 6))
+    far = np.concatenate([wanted[:24], wanted[24:] + 9])  # two kinds of images, of which one is made
+    healthy = rng.standard_normal((48, 6))
+    pairs = ((one, wanted), (np.concatenate([wanted[:24] * 1.01, wanted[:24] * 0.99]), far), (healthy, wanted))
+    found_in = [judged({"diversity": diversity(a, b), "coverage": coverage(a, b, 3)}) for a, b in pairs]
+    assert found_in[0] == {"mode collapse"}
+    assert found_in[1]
+    assert found_in[2] == set()

@@ -13,6 +13,7 @@ import torch
 from rsgan.errors import ConfigError, RsganError
 from rsgan.model import Model, open_model
 from rsgan.training.batch import Pairs, collate
+from rsgan.training.checkpoint import load_checkpoint
 from rsgan.training.config import TrainConfig
 from rsgan.training.health import Diagnosis, Health
 from rsgan.training.loading import load_config
@@ -192,7 +193,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_terms(tiny: Tiny)
     pairs = batch_of(tiny())
     before = trainer.generator.tail.weight.detach().clone()
     spoilt = replace(pairs, reference=torch.full_like(pairs.reference, float("nan")))
-    with pytest.raises(RsganError, match=r"samples_seen 0: a loss is not finite .*'content': nan"):
+    with pytest.raises(
+        RsganError, match=r"samples_seen 0\. loss not finite: generator: content, spectral_angle, index of content nan"
+    ):
         trainer.update(spoilt)
     assert torch.equal(before, trainer.generator.tail.weight)
 
@@ -340,3 +343,33 @@ def test_one_seed_gives_one_first_loss(tiny: Tiny, tmp_path: Path) -> None:
     )
     assert first["generator/content"] == second["generator/content"]
     assert first["generator/content"] != other["generator/content"]
+
+
+@pytest.mark.usefixtures("two_places")
+def test_a_run_that_blows_up_says_which_loss_and_keeps_its_last_checkpoint(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rsgan.training.games.paired import PairedGame
+
+    sound = PairedGame.generator_terms
+
+    def spoilt(game: PairedGame, pairs: object, adversarial: bool) -> dict[str, torch.Tensor]:
+        terms = sound(game, pairs, adversarial)
+        return terms | {"index": terms["index"] * float("inf")} if adversarial else terms
+
+    monkeypatch.setattr(PairedGame, "generator_terms", spoilt)
+    with pytest.raises(RsganError, match=r"loss not finite: generator: index of .*--resume"):
+        list(train(tiny(), tmp_path / "run", device=CPU))
+    assert load_checkpoint(tmp_path / "run" / "checkpoint.pt")["samples_seen"] == 12
+    events = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert events[-1]["disease"] == "loss not finite"
+    assert "loss not finite" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("two_places")
+def test_a_compiled_generator_learns_the_same(tiny: Tiny, tmp_path: Path) -> None:
+    for name, compiled in (("plain", False), ("compiled", True)):
+        list(train(tiny(compile=compiled, faithful_samples=4, adversarial_samples=4), tmp_path / name, device=CPU))
+    first, second = (open_model(tmp_path / name / "model.safetensors").tensors for name in ("plain", "compiled"))
+    assert max(float((first[key] - second[key]).abs().max()) for key in first) < 0.02

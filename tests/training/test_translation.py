@@ -323,3 +323,27 @@ def test_network_units_invert(quantity: str) -> None:
     values = np.random.default_rng(1).uniform(0.01, 2, (3, 2, 4, 4)).astype(np.float32)
     np.testing.assert_allclose(one.to_physical(one.to_network(values)), values, rtol=1e-5)
     assert one.to_network(values).dtype == np.float32
+
+
+def test_pix2pix_on_too_few_pairs_is_said_to_know_them_by_heart(make: Make, tiles: Path, tmp_path: Path) -> None:
+    """The training pairs hold nothing to be learnt: noise to noise; the run is told so."""
+    rng = np.random.default_rng(1)
+    for place in "ab":
+        write(tiles / f"{place}_red.tif", rng.uniform(0, 0.3, (1, 32, 32)), ["B04"], (place == "b") * 1e5)
+        write(tiles / f"{place}_two.tif", rng.uniform(0, 0.3, (2, 32, 32)), ["B03", "B08"], (place == "b") * 1e5)
+    network = {"kind": "translator", "bands": 1, "target_bands": 2, "channels": 24, "halvings": 1, "blocks": 3}
+    config = make(
+        "pix2pix",
+        generator={"forth": network},
+        losses={"adversarial": 0.0},
+        training={
+            "adversarial_samples": 2800, "batch_size": 4, "ema_half_life": 40, "validate_every": 400, "log_every": 400,
+            "adversarial_learning_rate": 4e-3, "gradient_clip": 100,
+        },
+    )  # fmt: skip
+    named = set()
+    list(train(config, tmp_path / "run", device=CPU, tell=lambda ill: named.add(ill.disease)))
+    assert "memorisation of training tiles" in named
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "memorisation of training tiles" in page
+    assert "Losses of the generator" in page

@@ -12,6 +12,7 @@ from PIL import Image
 from torch.nn import functional
 
 from rsgan.errors import ConfigError
+from rsgan.metrics.artefacts import checkerboard
 from rsgan.nn.generators import DespeckleGenerator
 from rsgan.nn.losses import itakura_saito
 from rsgan.sensors.sar import draw_speckle
@@ -52,10 +53,11 @@ class DespeckleValidation:
 
         Returns:
             `psnr_db/P`: PSNR of the amplitude, peak 255, mean over the tiles; `bias/P`: mean of (mean intensity of the
-            enhanced tile over that of the reference) - 1.
+            enhanced tile over that of the reference) - 1; `checkerboard`: see `metrics.artefacts`, the mean over all.
         """
         generator.eval()
         figures: dict[str, float] = {}
+        patterns: list[float] = []
         for protocol, every in self.pairs.items():
             psnrs, biases = [], []
             for pairs in every:
@@ -64,7 +66,9 @@ class DespeckleValidation:
                 peak = (pairs.reference / 2).exp().max()
                 psnrs.append(float(20 * torch.log10(peak) - 10 * torch.log10(error.square().mean())))
                 biases.append(float(enhanced.exp().mean() / pairs.reference.exp().mean() - 1))
+                patterns.append(checkerboard(enhanced[0].cpu().numpy(), generator.config.stride))
             figures |= {f"psnr_db/{protocol}": float(np.mean(psnrs)), f"bias/{protocol}": float(np.mean(biases))}
+        figures["checkerboard"] = float(np.mean(patterns))
         generator.train()
         return figures
 

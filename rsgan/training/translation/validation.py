@@ -10,8 +10,11 @@ import torch
 from torch import Tensor
 
 from rsgan.card import Domain
+from rsgan.metrics.artefacts import checkerboard
+from rsgan.metrics.distribution import coverage, descriptors, diversity
 from rsgan.nn.generators import TranslationGenerator
 from rsgan.training.tiles import Tile
+from rsgan.training.translation.batch import collate
 from rsgan.training.translation.config import TranslateConfig
 from rsgan.training.translation.samples import PairedDataset, PairTile, UnpairedDataset, hazed
 from rsgan.training.validation import save_panel
@@ -20,6 +23,8 @@ LARGEST = 512
 """Side of the centre crop of a pair that is used, pixels."""
 DRAWS = 2
 """Times that haze is drawn over every held-out clear tile."""
+POPULATION = 48
+"""Training chips that are translated to compare the translations with the target's chips."""
 RED_GREEN_BLUE = (("B04", "R", "red"), ("B03", "G", "green"), ("B02", "B", "blue"))
 """Names of the bands that a panel shows in colour, where a domain has them."""
 
@@ -48,6 +53,8 @@ class TranslationValidation:
             over the pairs; `baseline/...`, that of the source itself where both domains have the same bands, else of
             the target's centre; and `gain_db/...`, 20 log10 of the second over the first. `level`: largest difference
             of the mean of a band, in network units, between the target's chips and the translations of the source's.
+            `diversity` and `coverage` of these translations, see `metrics.distribution`; their `checkerboard`, see
+            `metrics.artefacts`; and of pairs `known`, the RMS error of the chips that were trained on.
         """
         generator.eval()
         figures: dict[str, float] = {}
@@ -62,15 +69,26 @@ class TranslationValidation:
                 f"baseline/{name}": float(np.mean(before)),
                 f"gain_db/{name}": float(np.mean(20 * np.log10(np.array(before) / np.array(errors)))),
             }
-        figures["level"] = self._level(generator)
+        figures |= self._population(generator)
         generator.train()
         return figures
 
-    def _level(self, generator: TranslationGenerator, chips: int = 16) -> float:
-        seen = [self.dataset[index].to(self.device) for index in range(chips)]
-        made = torch.cat([generator(sample.source) for sample in seen]).mean((0, 2, 3))
-        wanted = torch.cat([sample.target for sample in seen]).mean((0, 2, 3))
-        return float((made - wanted).abs().max())
+    def _population(self, generator: TranslationGenerator) -> dict[str, float]:
+        """What becomes of training chips as a whole, and how near those come whose truth is known."""
+        seen = [self.dataset[index].to(self.device) for index in range(POPULATION)]
+        made = torch.cat([generator(sample.source) for sample in seen])
+        chips = collate(seen)
+        first, second = (descriptors(x.cpu().numpy()) for x in (made, chips.target))
+        period = min(max(generator.forth.stride, 2), 8)
+        figures = {
+            "level": float((made - chips.target).mean((0, 2, 3)).abs().max()),
+            "diversity": diversity(first, second),
+            "coverage": coverage(first, second),
+            "checkerboard": float(np.median([checkerboard(image, period) for image in made.cpu().numpy()])),
+        }
+        if isinstance(self.dataset, PairedDataset):
+            figures["known"] = _rms(made - chips.target, torch.ones_like(made[:, :1]))
+        return figures
 
     @torch.no_grad()
     def panel(self, generator: TranslationGenerator, path: Path) -> None:
@@ -78,10 +96,13 @@ class TranslationValidation:
         generator.eval()
         shown = [*self.pairs["pairs"][:2], *self.pairs["hazed"][:2]]
         first, second = self.config.source, self.config.target
-        trios = [
-            (_colours(first, source), _colours(second, generator(source)), _colours(second, target))
-            for source, target, _ in shown
-        ]
+        trios = []
+        for source, target, _ in shown:
+            seen, made, wanted = (
+                _colours(domain, values)
+                for domain, values in ((first, source), (second, generator(source)), (second, target))
+            )
+            trios.append((seen if first.bands == second.bands else _levelled(seen, wanted), made, wanted))
         generator.train()
         if trios:
             save_panel(path, trios)
@@ -109,6 +130,11 @@ def _hazed(clear: list[Tile], config: TranslateConfig) -> Iterator[Held]:
 def _rms(error: Tensor, valid: Tensor) -> float:
     """Root of the mean square over valid pixels and bands."""
     return float((error.square() * valid).sum().div(valid.sum() * error.shape[1]).sqrt())
+
+
+def _levelled(picture: Tensor, other: Tensor) -> Tensor:
+    """A picture with mean and spread of another one: panels have one stretch, and radar is no colour."""
+    return (picture - picture.mean()) / picture.std().clamp_min(1e-9) * other.std() + other.mean()
 
 
 def _colours(domain: Domain, values: Tensor) -> Tensor:
