@@ -1,12 +1,17 @@
-"""Which games cover all modes: objectives x penalties on a ring of 8 Gaussians; writes a section of RESULTS.md.
+"""Which games cover all modes: objectives x penalties on a ring of 8 Gaussians, and on chips of 8 kinds of land.
 
-    python -m benchmarks.gan_ladder [--steps 2500] [--seeds 10]
+    python -m benchmarks.gan_ladder [--set ring] [--steps 2500] [--seeds 10]
+    python -m benchmarks.gan_ladder --set chips [--steps 2500] [--seeds 10]
 
 Generator and discriminator are multilayer perceptrons of two hidden layers of 128; Adam, batches of 256, one update of
 the discriminator per update of the generator, rates `RATES`, all rows alike. The seeds of a row are trained side by
-side, none sees another. A mode counts as covered where at least 20 of 2500 samples lie within 3 standard deviations of
-it (of 312 that would be its share); the distance is the sliced Wasserstein distance to fresh samples of the ring, which
-has radius 2.
+side, none sees another.
+
+Ring: a mode counts as covered where at least 20 of 2500 samples lie within 3 standard deviations of it (of 312 that
+would be its share); the distance is the sliced Wasserstein distance to fresh samples of the ring, which has radius 2.
+Chips: 8 x 8 pixels of four bands, drawn from the spectra of `sensors.procedural`, each kind with a brightness and a
+texture of its own, each band in units of its spread; a kind is covered where as many chips have a mean spectrum that is
+nearer to its own than to any other's, and within 3 of its standard deviations. Writes a section of RESULTS.md.
 
 Source of the ring and of counting modes: Metz et al. 2017, arXiv:1611.02163, section 3.1.
 """
@@ -27,6 +32,8 @@ from torch import Tensor, nn
 
 from benchmarks.results import record, table
 from rsgan.nn.objectives import OBJECTIVES, Objective
+from rsgan.nn.regularizers import gradient_penalty, r1_penalty
+from rsgan.sensors.procedural.spectra import CLEAR_WATER, CONIFER, CROPS, DRY_SAND, ROOFS, SOILS, TURBID_WATER
 
 MODES, RADIUS, DEVIATION = 8, 2.0, 0.05
 BATCH, LATENT, WIDTH = 256, 8, 128
@@ -35,6 +42,12 @@ RATES = (2e-3, 1e-3)
 """Learning rates of the discriminator and of the generator."""
 PENALTIES: dict[str, dict[str, float]] = {"none": {}, "R1": {"r1": 0.1}, "gradient penalty": {"gradient_penalty": 1.0}}
 """Weights for a ring of radius 2; the images of the papers have other slopes."""
+SIDE, BANDS = 8, 4
+KINDS = (CLEAR_WATER, TURBID_WATER, SOILS[1], CROPS[0], CROPS[3], CONIFER, ROOFS[2], DRY_SAND)
+CONTRAST = (0.02, 0.03, 0.05, 0.06, 0.08, 0.2, 0.15, 0.04)
+"""Spectra of the kinds of land, and relative standard deviation of their texture."""
+BRIGHTNESS = 0.05
+"""Standard deviation of the logarithm of a chip's brightness."""
 
 
 class Perceptrons(nn.Module):
@@ -72,12 +85,62 @@ def covered(samples: NDArray[np.floating]) -> int:
     return int((near.sum(0) >= ENOUGH * len(samples) / SAMPLES).sum())
 
 
+def chips(shape: tuple[int, ...]) -> Tensor:
+    """Chips of land, (*shape, SIDE * SIDE * BANDS), each band in units of its spread over the kinds."""
+    kind = torch.randint(MODES, shape)
+    spectrum, contrast = torch.tensor(KINDS)[kind], torch.tensor(CONTRAST)[kind]
+    brightness = torch.exp(BRIGHTNESS * torch.randn(*shape, 1, 1, 1))
+    rough = torch.randn(*shape, 1, SIDE, SIDE)
+    texture = 1 + contrast[..., None, None, None] * (rough + rough.roll(1, -1) + rough.roll(1, -2)) / 3**0.5
+    land = spectrum[..., None, None] * brightness * texture
+    return ((land - _LEVEL[:, None, None]) / _SPREAD[:, None, None]).flatten(-3)
+
+
+_LEVEL, _SPREAD = torch.tensor(KINDS).mean(0), torch.tensor(KINDS).std(0)
+
+
+def covered_kinds(samples: NDArray[np.floating]) -> int:
+    """Kinds of land with enough chips, of (N, SIDE * SIDE * BANDS)."""
+    level, spread, spectra = (x.numpy().astype(np.float64) for x in (_LEVEL, _SPREAD, torch.tensor(KINDS)))
+    means = samples.reshape(len(samples), BANDS, -1).mean(2) * spread + level
+    centres = (spectra - level) / spread
+    # brightness and what is left of the texture in a mean of 64 pixels
+    deviation = np.linalg.norm(
+        spectra / spread * np.hypot(BRIGHTNESS, 3**0.5 * np.array(CONTRAST)[:, None] / SIDE), axis=1
+    )
+    away = np.linalg.norm(((means - level) / spread)[:, None] - centres, axis=2)
+    hits = (away.argmin(1)[:, None] == np.arange(MODES)) & (away < 3 * deviation)
+    return int((hits.sum(0) >= ENOUGH * len(samples) / SAMPLES).sum())
+
+
 def sliced_wasserstein(first: NDArray[np.floating], second: NDArray[np.floating], directions: int = 64) -> float:
-    """Mean over directions of the Wasserstein-1 distance between the projections of two sets of (N, 2)."""
-    angles = np.pi * np.arange(directions) / directions
-    axes = np.stack([np.cos(angles), np.sin(angles)])
+    """Mean over directions of the Wasserstein-1 distance between the projections of two sets of (N, D)."""
+    if first.shape[1] == 2:
+        angles = np.pi * np.arange(directions) / directions
+        axes = np.stack([np.cos(angles), np.sin(angles)])
+    else:
+        axes = np.random.default_rng(0).standard_normal((first.shape[1], directions))
+        axes /= np.linalg.norm(axes, axis=0)
     one, other = (np.sort(samples @ axes, axis=0) for samples in (first, second))
     return float(np.abs(one - other).mean())
+
+
+@dataclass(frozen=True)
+class Toy:
+    """What is to be learnt.
+
+    Attributes:
+        draw: (shape) -> samples (*shape, dimensions).
+        dimensions: of a sample.
+        covered: (N, dimensions) -> modes of `MODES`.
+    """
+
+    draw: Callable[[tuple[int, ...]], Tensor]
+    dimensions: int
+    covered: Callable[[NDArray[np.floating]], int]
+
+
+TOYS = {"ring": Toy(ring, 2, covered), "chips": Toy(chips, SIDE * SIDE * BANDS, covered_kinds)}
 
 
 @dataclass(frozen=True)
@@ -85,20 +148,22 @@ class Play:
     """One row: an objective under one penalty."""
 
     objective: Objective
+    toy: Toy
     r1: float = 0.0
     gradient_penalty: float = 0.0
 
     def run(self, seeds: int, steps: int) -> Tensor:
-        """Train `seeds` games side by side; (S, SAMPLES, 2) of the generators, nan where a game broke down."""
+        """Train `seeds` games side by side; (S, SAMPLES, D) of the generators, nan where a game broke down."""
         torch.manual_seed(0)
-        generator, discriminator = Perceptrons(seeds, LATENT, 2), Perceptrons(seeds, 2, 1)
+        size = self.toy.dimensions
+        generator, discriminator = Perceptrons(seeds, LATENT, size), Perceptrons(seeds, size, 1)
         optimizers = [
             torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.9))
             for network, rate in ((discriminator, RATES[0]), (generator, RATES[1]))
         ]
         per_seed = torch.vmap(self.objective.discriminator), torch.vmap(self.objective.generator)
         for _ in range(steps):
-            real, generated = ring((seeds, BATCH)), self._draw(generator, seeds, BATCH)
+            real, generated = self.toy.draw((seeds, BATCH)), self._draw(generator, seeds, BATCH)
             losses = per_seed[0](discriminator(real)[..., 0], discriminator(generated.detach())[..., 0])
             self._step(optimizers[0], losses.sum() + self._penalty(discriminator, real, generated.detach()))
             with torch.no_grad():
@@ -108,16 +173,19 @@ class Play:
             return self._draw(generator, seeds, SAMPLES)
 
     def _penalty(self, judge: Callable[[Tensor], Tensor], real: Tensor, generated: Tensor) -> Tensor:
-        """Of all seeds, each as in `nn.regularizers`, whose means over samples are taken seed by seed here."""
-        total = torch.zeros(())
-        for weight, share, target in ((self.r1 / 2, 1.0, 0.0), (self.gradient_penalty, None, 1.0)):
-            if weight:
-                mix = torch.rand(*real.shape[:2], 1) if share is None else share
-                at = (mix * real + (1 - mix) * generated).requires_grad_()
-                (gradient,) = torch.autograd.grad(judge(at).sum(), at, create_graph=True)
-                norm = gradient.square().sum(-1).add(1e-12).sqrt()
-                total = total + weight * (norm - target).square().mean(1).sum()
-        return total
+        """Of all seeds: the mean over all samples times the seeds is the sum of the seeds' means."""
+        seeds, count = real.shape[:2]
+
+        def flat(samples: Tensor) -> Tensor:
+            return judge(samples.reshape(seeds, count, -1)).reshape(seeds * count)
+
+        total, at = torch.zeros(()), real.flatten(0, 1).requires_grad_(self.r1 > 0)
+        if self.r1:
+            total = total + self.r1 / 2 * r1_penalty(flat(at), at)
+        if self.gradient_penalty:
+            mix = torch.rand(seeds * count)
+            total = total + self.gradient_penalty * gradient_penalty(flat, at, generated.flatten(0, 1), mix)
+        return seeds * total
 
     @staticmethod
     def _draw(generator: nn.Module, seeds: int, count: int) -> Tensor:
@@ -131,15 +199,16 @@ class Play:
         optimizer.step()
 
 
-def measure(task: tuple[str, str, int, int]) -> list[str]:
-    """One line of the table: objective, penalty, seeds, updates."""
-    name, penalty, seeds, steps = task
+def measure(task: tuple[str, str, str, int, int]) -> list[str]:
+    """One line of the table: toy, objective, penalty, seeds, updates."""
+    what, name, penalty, seeds, steps = task
     torch.set_num_threads(1)
-    made = Play(OBJECTIVES[name], **PENALTIES[penalty]).run(seeds, steps).double().numpy()
+    toy = TOYS[what]
+    made = Play(OBJECTIVES[name], toy, **PENALTIES[penalty]).run(seeds, steps).double().numpy()
     torch.manual_seed(1)
-    fresh = ring((SAMPLES,)).numpy()
+    fresh = toy.draw((SAMPLES,)).double().numpy()
     whole = [samples for samples in made if np.isfinite(samples).all() and np.abs(samples).max() < 1e3]
-    modes = [covered(samples) for samples in whole] + [0] * (seeds - len(whole))
+    modes = [toy.covered(samples) for samples in whole] + [0] * (seeds - len(whole))
     distance = [sliced_wasserstein(samples, fresh) for samples in whole]
     low, middle, high = np.percentile(modes, (0, 50, 100))
     far = f"{np.median(distance):.3f}" if distance else "-"
@@ -149,8 +218,10 @@ def measure(task: tuple[str, str, int, int]) -> list[str]:
 def main() -> None:
     """Play every game, and write the section."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--set", choices=tuple(TOYS), default="ring")
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     head = [
         f"{arguments.steps} updates, {arguments.seeds} seeds",
@@ -159,13 +230,15 @@ def main() -> None:
         "distance",
         "broken",
     ]
-    tasks = [(name, penalty, arguments.seeds, arguments.steps) for name in OBJECTIVES for penalty in PENALTIES]
+    games = [(name, penalty) for name in OBJECTIVES for penalty in PENALTIES]
+    tasks = [(arguments.set, *game, arguments.seeds, arguments.steps) for game in games]
     lines = []
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(arguments.processes) as pool:
         for line in pool.map(measure, tasks):
             lines.append(line)
             print(*line, sep=" | ", flush=True)
-    record("gan_ladder.py", f"`python -m benchmarks.gan_ladder`\n\n{table(head, lines)}")
+    script = "gan_ladder.py" if arguments.set == "ring" else f"gan_ladder.py --set {arguments.set}"
+    record(script, f"`python -m benchmarks.{script.replace('.py', '')}`\n\n{table(head, lines)}")
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def judged(pairs: list[tuple[Floats, Floats]], every: dict[str, Way]) -> list[li
         errors[name] = np.array([rms(a - b) for a, b in made])
         visible = np.mean([rms((a - b)[:3]) for a, b in made])
         level = np.mean([np.abs((a - b).mean((1, 2))).mean() for a, b in made])
-        index = np.mean([rms((ndvi(a) - ndvi(b))[b[3] > LAND]) for a, b in made])
+        index = np.mean([rms((ndvi(a) - ndvi(b))[b[3] > LAND]) for a, b in made if (b[3] > LAND).any()])
         gains = 20 * np.log10(errors["nothing"] / errors[name])
         rows.append([name, f"{errors[name].mean():.4f}", f"{visible:.4f}", f"{level:.4f}", f"{index:.3f}",
                      f"{gains.mean():+.2f} ± {gains.std():.2f}"])  # fmt: skip
