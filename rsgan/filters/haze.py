@@ -24,7 +24,8 @@ def dark_object(values: Floats, valid: NDArray[np.bool_]) -> Floats:
     Source: Chavez 1988, doi:10.1016/0034-4257(88)90019-3, with the 1 % of Chavez 1996 for the dark object itself.
     """
     darkest = np.quantile(values[:, valid], DARKEST, axis=1)
-    return values - np.maximum(darkest - DARKEST, 0)[:, None, None]
+    cleared: Floats = values - np.maximum(darkest - DARKEST, 0)[:, None, None]
+    return cleared
 
 
 def dark_channel(values: Floats, visible: tuple[int, ...], *, size: int = 15, kept: float = 0.05) -> Floats:
@@ -46,7 +47,8 @@ def dark_channel(values: Floats, visible: tuple[int, ...], *, size: int = 15, ke
     relative = ndimage.minimum_filter((shown / airlight[list(visible), None, None]).min(0), size)
     through = _guided(shown.mean(0), 1 - (1 - kept) * relative, 2 * size + 1)
     light = airlight[:, None, None]
-    return (values - light) / np.maximum(through, 0.1) + light
+    cleared: Floats = (values - light) / np.maximum(through, 0.1) + light
+    return cleared
 
 
 def _guided(guide: Floats, wanted: Floats, size: int, ridge: float = 1e-4) -> Floats:
