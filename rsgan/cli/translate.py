@@ -13,7 +13,7 @@ from rsgan.errors import RsganError
 
 if TYPE_CHECKING:
     from rsgan.enhance.options import Reading
-    from rsgan.enhance.translate import TranslateOptions
+    from rsgan.enhance.translation import TranslateOptions
 
 
 @click.command(name="translate", short_help="Take haze off, or show a raster as another domain would.")
@@ -110,7 +110,7 @@ def _reading(settings: dict[str, Any]) -> Reading:
 
 def _options(settings: dict[str, Any]) -> TranslateOptions:
     """Options from flags; values that no scene could make right are wrong use."""
-    from rsgan.enhance.translate import TranslateOptions
+    from rsgan.enhance.translation import TranslateOptions
 
     try:
         return TranslateOptions(**{f.name: settings[f.name] for f in fields(TranslateOptions) if f.name in settings})

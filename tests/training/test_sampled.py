@@ -51,7 +51,7 @@ def play(settings: dict[str, object], updates: int = 1500) -> Tensor:
     "settings",
     [
         {"r1": 0.2, "every": 4},
-        {"objective": "hinge", "gradient_penalty": 0.5, "every": 2},
+        {"objective": "hinge", "r1": 0.2, "every": 4},
         {"objective": "relativistic-paired", "r1": 0.2, "r2": 0.2, "every": 4},
     ],
     ids=["r1", "hinge", "relativistic"],

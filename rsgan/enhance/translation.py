@@ -1,0 +1,171 @@
+"""One way of a translation model, as the window walk wants it, and how it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rsgan.card import Domain
+from rsgan.enhance.options import Running
+from rsgan.enhance.scene_enhancer import Precision, enough_memory
+from rsgan.enhance.walk import Floats, Restore, Step
+from rsgan.errors import GridError, ModelError
+from rsgan.geo import FILL_REACH, Scene, Window, WindowPlan, plan
+from rsgan.model import Model
+from rsgan.nn.generators import TranslationGenerator
+from rsgan.nn.generators.translation import PROBED, HazeGenerator, OneWay
+from rsgan.radiometry import Backscatter, Radiometry
+from rsgan.sensors.atmosphere import transmission
+
+Direction = Literal["forth", "back"]
+LARGEST_WHOLE = 4096
+"""Longest side, in pixels, that a network without a receptive field takes in one piece."""
+RED_GREEN_BLUE = (("B04", "R", "red"), ("B03", "G", "green"), ("B02", "B", "blue"))
+"""Names of the bands that a preview shows in colour, where a domain has them."""
+
+
+@dataclass(frozen=True)
+class TranslateOptions(Running):
+    """How to translate, apart from what and with which model.
+
+    Attributes:
+        transmission: GeoTIFF for the share of the ground's light that gets through the haze, float32, one band per
+            band; models that find haze only. None writes none.
+    """
+
+    window: int = 1024
+    transmission: Path | None = None
+
+
+@dataclass
+class TranslationEnhancer:
+    """One way of a translation, as the window walk wants it: physical units of one domain in, of the other out.
+
+    Attributes:
+        network: the way.
+        source: what goes in.
+        target: what comes out.
+        device: where to compute.
+        precision: inside the network.
+        halo: pixels that the walk keeps around a window: all that it reads, so that origins stay multiples of the
+            stride.
+        keep_transmission: whether the transmission is kept for the second raster.
+        scale: output pixels per input pixel.
+        beside: (N, C, h, w) transmission of the batch that was translated last; None if it is not kept.
+        change: sum of (translated - observed) per band over valid pixels, so far.
+        count: valid pixels so far.
+    """
+
+    network: OneWay
+    source: Domain
+    target: Domain
+    device: torch.device
+    precision: Precision
+    halo: int
+    keep_transmission: bool = False
+    scale: int = 1
+    beside: Floats | None = field(init=False, default=None)
+    change: NDArray[np.float64] = field(init=False)
+    count: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        """Move the network to its device."""
+        self.network = self.network.to(self.device)
+        self.change = np.zeros(len(self.target.bands))
+
+    @torch.inference_mode()
+    def __call__(
+        self, observed: Floats, inner: tuple[slice, slice], valid: NDArray[np.bool_], guide: Floats | None = None
+    ) -> Floats:
+        """Translate (N, C, h, w); `guide` is of no use here."""
+        seen = torch.from_numpy(self.source.to_network(observed)).to(self.device)
+        reduced = self.precision != "float32"
+        with enough_memory(observed), torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced):
+            made = self.network(seen)
+            if self.keep_transmission and isinstance(self.network, HazeGenerator):
+                wavelengths = torch.tensor(self.network.config.wavelengths_um, device=self.device)
+                self.beside = transmission(self.network.haze(seen), wavelengths).float().cpu().numpy()
+        translated = self.target.to_physical(made.float().cpu().numpy())
+        if self.source.bands == self.target.bands:
+            rows, columns = inner
+            usable = np.all(valid[:, :, rows, columns], axis=1, keepdims=True)
+            difference = (translated - observed)[:, :, rows, columns] * usable
+            self.change += difference.sum((0, 2, 3), dtype=np.float64)
+            self.count += int(usable.sum())
+        return translated
+
+
+def stored_as(meaning: Radiometry | Backscatter | None) -> Restore:
+    """Physical values -> stored numbers; nodata wherever a band of the input is invalid."""
+
+    def stored(made: Floats, step: Step, valid: NDArray[np.bool_], scene: Scene, nodata: float | None) -> NDArray[Any]:
+        dn = made if meaning is None else meaning.to_dn(made, nodata)
+        lost = ~valid.all(axis=0)
+        if nodata is not None:
+            dn[:, lost] = np.array(nodata).astype(dn.dtype)
+        return dn
+
+    return stored
+
+
+def domains_of(model: Model, direction: Direction) -> tuple[Domain, Domain]:
+    """What goes in and what comes out.
+
+    Raises:
+        ModelError: the model does not translate.
+    """
+    card = model.card
+    if card.source is None or card.target is None:
+        raise ModelError(f"--model {card.name} is for {card.task}, not for translation. See rsgan models.")
+    return (card.source, card.target) if direction == "forth" else (card.target, card.source)
+
+
+def way_of(model: Model, direction: Direction, sharpness: float | None) -> OneWay:
+    """The network of a direction.
+
+    Raises:
+        ModelError: the model does not translate, or only the other way.
+    """
+    generator = model.generator(sharpness)
+    if not isinstance(generator, TranslationGenerator):
+        raise ModelError(f"--model {model.card.name} is for {model.card.task}, not for translation. See rsgan models.")
+    if direction == "forth":
+        return generator.forth
+    if generator.back is None:
+        raise ModelError(f"--direction back: {model.card.name} was trained one way only. Leave --direction out.")
+    return generator.back
+
+
+def windows_of(
+    scene: Scene, model: Model, direction: Direction, options: TranslateOptions, part: Window
+) -> list[WindowPlan]:
+    """Windows with context; one window for a network that looks at everything.
+
+    Raises:
+        GridError: such a network, and a part that is too large for it.
+    """
+    way = way_of(model, direction, options.sharpness)
+    if way.receptive_field < PROBED:
+        return plan(
+            scene.grid.shape, options.window, stride=way.stride, halo=way.receptive_field + FILL_REACH, part=part
+        )
+    longest = max(part.width, part.height)
+    if longest > LARGEST_WHOLE:
+        raise GridError(
+            f"{scene.name}: {model.card.name} looks at the whole image at once, so it takes at most {LARGEST_WHOLE} "
+            f"pixels each way, and {part.width} x {part.height} are wanted. Take parts with --crop or --bbox."
+        )
+    return plan((part.row_off + part.height, part.col_off + part.width), longest, stride=way.stride, part=part)
+
+
+def colours_of(domain: Domain) -> tuple[int, int, int]:
+    """Channels to show as red, green, blue; the first one where there are no such names."""
+    red, green, blue = (
+        next((domain.bands.index(name) for name in names if name in domain.bands), 0) for names in RED_GREEN_BLUE
+    )
+    return red, green, blue
