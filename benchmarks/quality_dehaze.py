@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,15 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.results import record, table
+from benchmarks.results import record, renew_block, table
+from rsgan.card import Figure
 from rsgan.filters.haze import dark_channel, dark_object
 from rsgan.geo import Scene, open_quantity
-from rsgan.model import Model, find_model, open_model
+from rsgan.model import Model, find_model, open_model, read_card, replace_card
 from rsgan.nn.generators import TranslationGenerator
 from rsgan.report.panels import save_tiles, stretch
 from rsgan.sensors.atmosphere import HazeRanges, add_haze, draw_haze
+from rsgan.training.loading import load_config
 
 BANDS, SENSOR, UM = ("B02", "B03", "B04", "B08"), "sentinel-2a", (0.4924, 0.5598, 0.6646, 0.8328)
 SERIES = "sentinel2/timeseries/wc_S2_L2A_10m_*.nc"
@@ -40,6 +43,7 @@ CLEAR = {"2018-06-23": "2018-06-28", "2018-08-17": "2018-08-07", "2018-04-19": "
 """Clear date -> another clear one near it."""
 TILES = ("sentinel2/s2_l2a_leipzig.tif", "sentinel2_coast/s2_ship_2190*_20220825.tif", "sentinel2/s2_l2a_jaca_1.tif")
 """Held-out clear tiles for drawn haze."""
+CONFIG = Path("configs/translate_s2_dehaze.yaml")
 DRAWS = 4
 LAND = 0.1
 """Near infrared above which the NDVI is compared: that of water is a quotient of two small numbers."""
@@ -114,24 +118,55 @@ def rms(error: Floats) -> float:
     return float(np.sqrt(np.square(error).mean()))
 
 
-def judged(pairs: list[tuple[Floats, Floats]], every: dict[str, Way]) -> list[list[str]]:
-    """One row per method: RMS error, of the visible bands, of the means, of the NDVI, and what is gained."""
-    rows, errors = [], {}
-    for name, way in every.items():
-        made = [(way(hazy), clear) for hazy, clear in pairs]
-        errors[name] = np.array([rms(a - b) for a, b in made])
-        visible = np.mean([rms((a - b)[:3]) for a, b in made])
-        level = np.mean([np.abs((a - b).mean((1, 2))).mean() for a, b in made])
-        index = np.mean([rms((ndvi(a) - ndvi(b))[b[3] > LAND]) for a, b in made if (b[3] > LAND).any()])
-        gains = 20 * np.log10(errors["nothing"] / errors[name])
-        rows.append([name, f"{errors[name].mean():.4f}", f"{visible:.4f}", f"{level:.4f}", f"{index:.3f}",
-                     f"{gains.mean():+.2f} ± {gains.std():.2f}"])  # fmt: skip
-    best = min((name for name in errors if "sharpness" not in name), key=lambda name: errors[name].mean())
-    for name in errors:
-        if "sharpness" in name:
-            p = stats.wilcoxon(errors[name], errors[best]).pvalue
-            print(f"{name} against {best}: {errors[name].mean():.4f} to {errors[best].mean():.4f}, Wilcoxon p {p:.2g}")
-    return rows
+@dataclass(frozen=True)
+class Judged:
+    """Every method on some pairs.
+
+    Attributes:
+        errors: method -> (pairs,) RMS error, reflectance.
+        rows: of the table: RMS error, of the visible bands, of the means, of the NDVI, and what is gained.
+    """
+
+    errors: dict[str, Floats]
+    rows: list[list[str]]
+
+    @classmethod
+    def of(cls, pairs: list[tuple[Floats, Floats]], every: dict[str, Way]) -> Judged:
+        """Run every method on every pair."""
+        rows, errors = [], {}
+        for name, way in every.items():
+            made = [(way(hazy), clear) for hazy, clear in pairs]
+            errors[name] = np.array([rms(a - b) for a, b in made])
+            visible = np.mean([rms((a - b)[:3]) for a, b in made])
+            level = np.mean([np.abs((a - b).mean((1, 2))).mean() for a, b in made])
+            index = np.mean([rms((ndvi(a) - ndvi(b))[b[3] > LAND]) for a, b in made if (b[3] > LAND).any()])
+            gains = 20 * np.log10(errors["nothing"] / errors[name])
+            rows.append([name, f"{errors[name].mean():.4f}", f"{visible:.4f}", f"{level:.4f}", f"{index:.3f}",
+                         f"{gains.mean():+.2f} ± {gains.std():.2f}"])  # fmt: skip
+        return cls(errors, rows)
+
+    @property
+    def baseline(self) -> str:
+        """The best method that needs no learning."""
+        return min((name for name in self.errors if "sharpness" not in name), key=lambda n: self.errors[n].mean())
+
+    def significance(self) -> list[str]:
+        """Each model against the baseline, by pairs."""
+        best = self.errors[self.baseline]
+        return [
+            f"{name} against {self.baseline}: {errors.mean():.4f} to {best.mean():.4f}, Wilcoxon p "
+            f"{stats.wilcoxon(errors, best).pvalue:.1g}"
+            for name, errors in self.errors.items()
+            if "sharpness" in name
+        ]
+
+    def figure(self, protocol: str, name: str) -> Figure:
+        """For the card."""
+        ours, theirs = self.errors[name], self.errors[self.baseline]
+        return Figure(
+            protocol=protocol, what=f"RMS error, reflectance (baseline: {self.baseline})", ours=float(ours.mean()),
+            baseline=float(theirs.mean()), spread=float((ours - theirs).std()),
+        )  # fmt: skip
 
 
 def ndvi(values: Floats) -> Floats:
@@ -156,6 +191,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", action="append", help="zoo name or file; may be given again  [default: s2-dehaze]")
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--card", type=Path, help="model file whose card gets the figures, and the limits of its config")
     parser.add_argument("--dry", action="store_true", help="print, and leave RESULTS.md alone")
     asked = parser.parse_args()
     every = ways(asked.model or ["s2-dehaze"])
@@ -168,23 +204,40 @@ def main() -> None:
         [name, *(f"{np.mean([rms((way(x) - x)[band]) for x in clear]):.4f}" for band in range(4))]
         for name, way in every.items()
     ]
-    ceiling = judged(still, {"nothing": lambda values: values})
+    on_real, on_drawn = Judged.of(real, every), Judged.of(drawn, every)
+    ceiling = Judged.of(still, {"nothing": lambda values: values}).rows[0]
+    real_table = table(header, [*on_real.rows, ["another clear date", *ceiling[1:5], "-"]])
+    drawn_table = table(header, on_drawn.rows)
+    titles = (
+        f"Real haze: {len(real)} pairs of dates of one held-out place",
+        f"Drawn haze: {len(drawn)} draws over {len(drawn) // DRAWS} held-out tiles",
+        f"Clear scenes ({len(clear)}): RMS change, which should be 0",
+    )
     body = "\n\n".join(
         [
             "`python -m benchmarks.quality_dehaze --data DIR`",
-            f"### Real haze: {len(real)} pairs of dates of one held-out place",
-            table(header, [*judged(real, every), ["another clear date", *ceiling[0][1:5], "-"]]),
-            f"### Drawn haze: {len(drawn)} draws over {len(drawn) // DRAWS} held-out tiles",
-            table(header, judged(drawn, every)),
-            f"### Clear scenes ({len(clear)}): RMS change, which should be 0",
+            f"### {titles[0]}",
+            real_table,
+            "; ".join(on_real.significance()) + ".",
+            f"### {titles[1]}",
+            drawn_table,
+            "; ".join(on_drawn.significance()) + ".",
+            f"### {titles[2]}",
             table(("method", *BANDS), untouched),
         ]
     )
     print(body)
+    ours = next(name for name in every if name.endswith("sharpness 0"))
     if asked.picture:
-        picture(asked.picture, real, every[list(every)[3]])
+        picture(asked.picture, real, every[ours])
     if not asked.dry:
         record("quality_dehaze.py", body)
+        shown = f"{titles[0]}:\n\n{real_table}\n\n{titles[1]}:\n\n{drawn_table}\n\n{titles[2]}:\n\n"
+        renew_block("dehaze", shown + table(("method", *BANDS), untouched), Path("docs/translate.md"))
+    if asked.card:
+        figures = on_real.figure("real haze", ours), on_drawn.figure("drawn haze", ours)
+        limits = load_config(CONFIG).model.limits
+        replace_card(asked.card, read_card(asked.card).model_copy(update={"metrics": figures, "limits": limits}))
 
 
 if __name__ == "__main__":

@@ -12,25 +12,29 @@ Six GeoTIFFs of one place:
   mean, speckle of 4.4 looks whose neighbours' correlation is 0.3;
 - ``sar_reference_10m.tif``: the same without speckle.
 
-And one of another, so that there is a place to judge on that was not trained on:
+And two of another, so that there is a place to judge on that was not trained on:
 
-- ``s2_rgbn_10m_b.tif``: like the first but smaller and without nodata, other land 40 km to the east.
+- ``s2_rgbn_10m_b.tif``: like the first but smaller and without nodata, other land 40 km to the east;
+- ``s2_hazy_10m.tif``: the same through haze, by the law of scattering of ``rsgan.sensors.atmosphere``.
 
 Nothing in them was photographed. Usage: ``python data_samples/make_samples.py [FOLDER]``.
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
+import torch
 from affine import Affine
 from rasterio.crs import CRS
 from scipy import ndimage
 
 from rsgan.catalogue import RGBN, sensor
+from rsgan.sensors.atmosphere import HazeRanges, add_haze, draw_haze
 from rsgan.sensors.procedural import LAND_COVER, draw_scene
 from rsgan.sensors.sar import draw_speckle
 
@@ -74,6 +78,8 @@ WEST_B: Final = WEST + 40_000.0
 """Left edge of the other place."""
 
 SEED_B: Final = 41
+HAZE: Final = HazeRanges(thickness=(0.35, 0.35), contrast=(0.5, 0.5), white=0.0, angstrom=(1.0, 1.0), tint=0.0)
+"""Over the hazy sample: half as much light is lost in the near infrared as in the blue."""
 NODATA: Final = 0
 COLOURS: Final = {
     0: (0, 0, 0),
@@ -149,6 +155,16 @@ def write_other_place(folder: Path) -> None:
     _, _, observed = draw_and_observe(SEED_B, (SHAPE[0] // 2, SHAPE[1] // 2))
     title = "other synthetic land, Sentinel-2 sensor model"
     write_bands(folder / "s2_rgbn_10m_b.tif", observed, GSD_M, title, seed=SEED_B, west=WEST_B)
+    write_bands(folder / "s2_hazy_10m.tif", hazy(observed), GSD_M, f"{title}, haze", seed=SEED_B, west=WEST_B)
+
+
+def hazy(observed: Floats) -> Floats:
+    """The same through drawn haze."""
+    height, width = observed.shape[1:]
+    haze = draw_haze(len(observed), max(height, width), HAZE, torch.Generator().manual_seed(SEED_B))
+    haze = replace(haze, thickness=haze.thickness[..., :height, :width])
+    centres = torch.tensor([sensor("sentinel-2a").band(name).centre_um for name in RGBN])
+    return add_haze(torch.from_numpy(observed)[None], haze, centres)[0].numpy()
 
 
 def draw_and_observe(seed: int, shape: tuple[int, int]) -> tuple[Floats, Bytes, Floats]:

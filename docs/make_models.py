@@ -8,7 +8,7 @@ from rsgan.card import Figure, ModelCard
 from rsgan.model import find_model, read_card
 
 PAGE = "models.md"
-MODELS = ("any-x2", "s2-20to10", "s2-rgbn-x2", "s2-rgbn-x4", "sar-despeckle")
+MODELS = ("any-x2", "s2-20to10", "s2-dehaze", "s2-rgbn-x2", "s2-rgbn-x4", "sar-despeckle")
 
 
 def block_name(model: str) -> str:
@@ -38,6 +38,11 @@ def _facts(card: ModelCard) -> str:
 
 def _physics(card: ModelCard) -> Iterator[tuple[str, str]]:
     """What the task's sensor model has to do with."""
+    if card.source is not None and card.target is not None:
+        yield "domains", f"{card.source.name} -> {card.target.name}" + (", and back" if card.generator.back else "")
+        yield "ground sampling distance", card.pixels_in_words
+        yield "network", f"{card.generator.forth.kind}, {card.generator.forth.channels} channels"
+        return
     if card.looks is not None and card.correlation is not None:
         yield "looks seen in training", "{:g} to {:g}".format(*card.looks)
         yield "correlation of neighbours seen in training", "{:g} to {:g}".format(*card.correlation)

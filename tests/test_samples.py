@@ -13,6 +13,7 @@ from rsgan.sensors.sar import estimate_speckle
 FOLDER = Path(__file__).parents[1] / "data_samples"
 OBSERVED, REFERENCE, CLASSES = "s2_rgbn_10m.tif", "s2_rgbn_reference_5m.tif", "landcover_10m.tif"
 COARSE = "s2_20m.tif"
+OTHER, HAZY = "s2_rgbn_10m_b.tif", "s2_hazy_10m.tif"
 SAR, SAR_REFERENCE = "sar_vv_vh_10m.tif", "sar_reference_10m.tif"
 
 
@@ -30,14 +31,14 @@ def test_one_seed_gives_the_same_bytes_twice(
     monkeypatch.setattr(make_samples, "SHAPE", (24, 32))
     make_samples.main(tmp_path / "first")
     make_samples.main(tmp_path / "second")
-    for name in (OBSERVED, REFERENCE, CLASSES, COARSE, SAR, SAR_REFERENCE):
+    for name in (OBSERVED, REFERENCE, CLASSES, COARSE, SAR, SAR_REFERENCE, OTHER, HAZY):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
 @pytest.mark.slow
 def test_the_script_gives_the_files_beside_it(make_samples: ModuleType, tmp_path: Path) -> None:
     make_samples.main(tmp_path)
-    for name in (OBSERVED, REFERENCE, CLASSES, COARSE, SAR, SAR_REFERENCE):
+    for name in (OBSERVED, REFERENCE, CLASSES, COARSE, SAR, SAR_REFERENCE, OTHER, HAZY):
         with rasterio.open(tmp_path / name) as made, rasterio.open(FOLDER / name) as kept:
             assert made.transform == kept.transform
             # another processor may round a last bit otherwise, and with it move a border by a pixel
@@ -144,3 +145,11 @@ def test_radar_samples_differ_by_speckle_alone() -> None:
     estimate = estimate_speckle([(np.nan_to_num(band), np.isfinite(band)) for band in ratio[:, :, :300]])
     assert estimate.looks == pytest.approx(4.4, rel=0.08)
     assert estimate.correlation == pytest.approx((0.3, 0.3), abs=0.05)
+
+
+def test_haze_brightens_every_band_and_blue_most() -> None:
+    with rasterio.open(FOLDER / OTHER) as clear, rasterio.open(FOLDER / HAZY) as hazy:
+        assert (clear.transform, clear.shape) == (hazy.transform, hazy.shape)
+        change = (hazy.read() / 1e4 - clear.read() / 1e4).mean((1, 2))
+    assert change[0] > 0.05
+    assert (np.diff(change) < 0).all()

@@ -70,7 +70,8 @@ def test_models_are_listed_one_per_line(run: Run) -> None:
     assert [line.split()[0] for line in lines] == list(zoo_names())
     assert "any band, 10 m -> 5 m" in lines[0]
     assert "B05 B06 B07 B8A B11 B12 guided by B02 B03 B04 B08, 20 m -> 10 m, sentinel-2a" in lines[1]
-    assert "B02 B03 B04 B08, 10 m -> 5 m, sentinel-2a" in lines[2]
+    assert "hazy B02 B03 B04 B08 -> clear B02 B03 B04 B08, 10 m, sentinel-2a" in lines[2]
+    assert "B02 B03 B04 B08, 10 m -> 5 m, sentinel-2a" in lines[3]
 
 
 def test_models_and_cards_speak_json(run: Run) -> None:
@@ -88,7 +89,10 @@ def test_a_card_says_what_the_model_is_for(run: Run, model: Path) -> None:
 def test_a_card_that_is_not_there_is_an_error(run: Run) -> None:
     result = run("card", "s9")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "no such model. In the package: any-x2, s2-20to10, s2-rgbn-x2, s2-rgbn-x4, sar-despeckle" in result.stderr
+    assert (
+        "no such model. In the package: any-x2, s2-20to10, s2-dehaze, s2-rgbn-x2, s2-rgbn-x4, sar-despeckle"
+        in result.stderr
+    )
 
 
 def test_an_unknown_verb_is_wrong_use(run: Run) -> None:

@@ -91,7 +91,7 @@ def run_in_copy(blocks: list[Block], folder: Path, environment: dict[str, str]) 
         done = subprocess.run(
             [*command, block.code], cwd=folder, env=environment, capture_output=True, text=True, timeout=900
         )
-        missing = tuple(name for name in block.outputs if not (folder / name).is_file())
+        missing = tuple(name for name in block.outputs if not (folder / name).exists())
         outcomes.append(Outcome(block, done.returncode, done.stderr, missing))
         if done.returncode != 0:
             break
