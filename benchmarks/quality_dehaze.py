@@ -191,7 +191,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", action="append", help="zoo name or file; may be given again  [default: s2-dehaze]")
     parser.add_argument("--picture", type=Path)
-    parser.add_argument("--card", type=Path, help="model file whose card gets the figures, and the limits of its config")
+    parser.add_argument(
+        "--card", type=Path, help="model file whose card gets the figures, and the limits of its config"
+    )
     parser.add_argument("--dry", action="store_true", help="print, and leave RESULTS.md alone")
     asked = parser.parse_args()
     every = ways(asked.model or ["s2-dehaze"])

@@ -28,7 +28,7 @@ QUANTITIES = click.Choice(["reflectance", "intensity", "number"])
 @click.option("--mask-clouds", is_flag=True, help="Make clouds nodata, by SCL, MSK_CLASSI, QA_PIXEL or Fmask.")
 @click.option("--partner", nargs=2, metavar="TEXT OTHER", help="Pairs by name: the path with TEXT replaced by OTHER.")
 @click.option(
-    "--partners", type=click.Path(path_type=Path), help="Pairs by place: folder of rasters on the same grids."
+    "--partners", type=click.Path(path_type=Path), help="Pairs by place: folder of rasters with the same pixels."
 )
 @click.option("--target-quantity", type=QUANTITIES, default="reflectance", help="What the partners' numbers are.")
 @click.option("--target-sensor", default="sentinel-2a", help="Whose band names the partners have, or 'none'.")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     help="Override a setting, like training.batch_size=8; may be given again.",
 )
 @click.option("--init", metavar="MODEL", help="Fine-tune this model, by name or by file, instead of drawing weights.")
-@click.option("--precision", type=click.Choice(["float32", "bfloat16", "float64"]), help="Inside the networks.")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16", "bf16", "float64"]), help="Inside the networks.")
 @click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
 @click.option(
     "--uncertainty-of",
@@ -65,7 +65,11 @@ def command(
         from rsgan.training.loop import MODEL, train
         from rsgan.training.processes import joined
 
-        flags = {"data.root": data, "training.start_from": init, "training.precision": precision}
+        flags = {
+            "data.root": data,
+            "training.start_from": init,
+            "training.precision": "bfloat16" if precision == "bf16" else precision,
+        }
         given = [f"{key}={json.dumps(str(value))}" for key, value in flags.items() if value is not None]
         settings = load_config(config, [*changes, *given])
         if uncertainty_of is not None:

@@ -37,11 +37,20 @@ class OnDisk:
     """Values of a large file, read window by window as they are asked for; each process opens the file for itself.
 
     Attributes:
+        opening: opens the file.
         shape: (C, H, W).
+        convert: of values, to network units; None keeps physical ones.
+        offset: (rows, columns) added to the pixels that are asked for.
     """
 
-    def __init__(self, opening: Opening, shape: tuple[int, int, int], convert: Convert | None = None) -> None:
-        self.opening, self.shape, self.convert = opening, shape, convert
+    def __init__(
+        self,
+        opening: Opening,
+        shape: tuple[int, int, int],
+        convert: Convert | None = None,
+        offset: tuple[int, int] = (0, 0),
+    ) -> None:
+        self.opening, self.shape, self.convert, self.offset = opening, shape, convert, offset
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -50,7 +59,8 @@ class OnDisk:
         """Bands, rows and columns, each a slice of step 1; (C, H, W) float32, 0 where invalid."""
         bands, rows, columns = key
         (top, bottom, _), (left, right, _) = rows.indices(self.shape[1]), columns.indices(self.shape[2])
-        values = _opened(self.opening).read(Window(left, top, right - left, bottom - top)).values
+        window = Window(left + self.offset[1], top + self.offset[0], right - left, bottom - top)
+        values = _opened(self.opening).read(window).values
         return (values if self.convert is None else self.convert(values))[bands]
 
 
@@ -282,6 +292,26 @@ def _below(root: Path, inside: str) -> Path:
             "prepare it again."
         )
     return path
+
+
+def moved(tile: Tile, offset: tuple[int, int], shape: tuple[int, int]) -> tuple[Floats | OnDisk, NDArray[np.bool_]]:
+    """Values and valid of a tile on the pixels (H, W) of another one, to which `offset` is added for its own."""
+    if offset == (0, 0) and tile.valid.shape == shape:
+        return tile.values, tile.valid
+    rows, columns = (
+        (max(0, -first), min(there, here - first))
+        for first, here, there in zip(offset, tile.valid.shape, shape, strict=True)
+    )
+    inside = slice(*rows), slice(*columns)
+    own = tuple(slice(a + first, b + first) for (a, b), first in zip((rows, columns), offset, strict=True))
+    valid = np.zeros(shape, bool)
+    valid[inside] = tile.valid[own]
+    if isinstance(tile.values, OnDisk):
+        here = tile.values
+        return OnDisk(here.opening, (len(here), *shape), here.convert, offset), valid
+    values = np.zeros((len(tile.values), *shape), np.float32)
+    values[:, inside[0], inside[1]] = tile.values[:, own[0], own[1]]
+    return values, valid
 
 
 def usable_pixels(raster: IndexedRaster, side: int, shape: tuple[int, int]) -> NDArray[np.bool_]:

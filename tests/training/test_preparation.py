@@ -22,7 +22,7 @@ from rsgan.training.config import Data, Source
 from rsgan.training.loading import load_config
 from rsgan.training.preparation.chips import Looked, look_at_chips, without_flat
 from rsgan.training.preparation.index import read_index
-from rsgan.training.preparation.partners import measured_shift, on_one_grid
+from rsgan.training.preparation.partners import measured_shift, on_one_lattice, shared_pixels
 from rsgan.training.preparation.places import held_out_places, places_of
 from rsgan.training.preparation.prepare import Partners, Preparing, Reads, prepare
 from rsgan.training.tiles import OnDisk, load_tiles, read_tile
@@ -264,16 +264,17 @@ def test_a_shift_between_unlike_images_means_nothing(make_raster: Callable[..., 
         for name in "ab"
     )
     with first, second:
-        assert not measured_shift(first, second).known
-        same = measured_shift(first, first)
+        whole = first.grid.window, first.grid.window
+        assert not measured_shift(first, second, whole).known
+        same = measured_shift(first, first, whole)
         assert (same.known, same.length) == (True, 0.0)
 
 
 def test_the_way_out_of_another_grid_is_a_command(write_tile: WriteTile, tmp_path: Path) -> None:
     first, other = write_tile("a.tif"), write_tile("b.tif", west=500_005.0)
     with Scene.open([first], wanted=RGBN) as one, Scene.open([other], wanted=RGBN) as two:
-        assert on_one_grid(one.grid, [(first, one.grid)])[0] == first
-        found, why = on_one_grid(one.grid, [(other, two.grid)])
+        assert on_one_lattice(one.grid, [(first, one.grid)])[0] == first
+        found, why = on_one_lattice(one.grid, [(other, two.grid)])
     assert found is None
     assert "gdalwarp -t_srs EPSG:32633 -te 500000" in why
 
@@ -320,3 +321,57 @@ def test_real_tiles(real_data: Path, tmp_path: Path) -> None:
     assert not any("boadella_20200202" in path or "aberystwyth" in path for path in cloudy)  # clear
     places = {raster.place for raster in prepared.index.rasters if "boadella" in raster.path}
     assert len(places) == 1
+
+
+def test_what_two_grids_share() -> None:
+    from affine import Affine
+    from rasterio.crs import CRS
+
+    from rsgan.geo import Grid, Window
+
+    def grid(
+        column: float, row: float, shape: tuple[int, int] = (40, 50), step: float = 10.0, epsg: int = 32633
+    ) -> Grid:
+        return Grid(CRS.from_epsg(epsg), Affine(step, 0, 5e5 + 10 * column, 0, -step, 5e6 - 10 * row), shape)
+
+    here = grid(0, 0)
+    assert shared_pixels(here, here) == (here.window, here.window)
+    assert shared_pixels(here, grid(30, -10)) == (Window(30, 0, 20, 30), Window(0, 10, 20, 30))
+    assert shared_pixels(here, grid(-5, 8, (10, 10))) == (Window(0, 8, 5, 10), Window(5, 0, 5, 10))
+    for other in (grid(50, 0), grid(0.5, 0), grid(0, 0, step=20.0), grid(0, 0, epsg=32632)):
+        assert shared_pixels(here, other) is None
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_pairs_that_share_a_part_are_read_pixel_on_pixel(
+    large: bool, write_tile: WriteTile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rsgan.training.translation.samples import indexed_pairs
+
+    if large:
+        monkeypatch.setattr(tiles_module, "IN_MEMORY", 100)
+    land, _ = draw_scene(np.random.default_rng(5), (128, 160), 10.0)
+    dn = np.clip(np.rint(land * 1e4), 1, 65535).astype(np.uint16)
+    for name, rows, columns in (("before", slice(0, 96), slice(0, 128)), ("after", slice(16, 128), slice(32, 160))):
+        (tmp_path / name).mkdir()
+        part = dn[:, rows, columns]
+        profile = {"driver": "GTiff", "count": 4, "height": part.shape[1], "width": part.shape[2], "dtype": "uint16"}
+        place = rasterio.Affine(10, 0, 5e5 + 10 * columns.start, 0, -10, 5e6 - 10 * rows.start)
+        with rasterio.open(tmp_path / name / "x.tif", "w", crs="EPSG:32633", transform=place, **profile) as dataset:
+            dataset.write(part)
+            dataset.descriptions = RGBN
+            dataset.scales = (1e-4,) * 4
+    partners = Partners(Reads(), folder=tmp_path / "after")
+    prepared = prepare(asked(tmp_path / "before", partners=partners, held_out=0.0), tmp_path / "out")
+    (raster,) = prepared.index.rasters
+    assert raster.offset == (-16, -32)
+    assert {chip for raster in prepared.index.rasters for chip in raster.chips} <= {
+        (row, column) for row in (16, 48) for column in (32, 64, 96)
+    }
+    (pair,) = indexed_pairs(tmp_path / "before", prepared.index, "training", DOMAIN, DOMAIN)
+    window = slice(20, 44), slice(40, 60)
+    assert pair.tile.valid[window].all()
+    assert not pair.tile.valid[:16].any()
+    np.testing.assert_allclose(
+        pair.tile.values[:, window[0], window[1]], pair.target[:, window[0], window[1]], atol=1e-6
+    )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsgan.card import Domain
-from rsgan.geo import Scene, Window
+from rsgan.geo import Scene, Window, plan
 from rsgan.sensors.statistics import detail
 
 Reason = Literal["nodata", "cloud", "flat"]
@@ -48,24 +48,24 @@ class Looked:
     structure: NDArray[np.float64]
 
 
-def look_at_chips(scene: Scene, domain: Domain, side: int) -> Iterator[Looked]:
+def look_at_chips(scene: Scene, domain: Domain, side: int, part: Window | None = None) -> Iterator[Looked]:
     """Every chip of a scene, row by row, each from its own pixels alone.
 
     Args:
         scene: open scene with the domain's bands.
         domain: what its numbers are; values are looked at as it sees them.
         side: of a chip, pixels; what is left over at the right and below is not looked at.
+        part: of the scene that is looked at; None for all.
     """
-    height, width = (n // side * side for n in scene.grid.shape)
-    for top in range(0, height, ROWS * side):
-        rows = min(ROWS * side, height - top)
-        for left in range(0, width, ROWS * side):
-            columns = min(ROWS * side, width - left)
-            chip = scene.read(Window(left, top, columns, rows))
-            for row in range(0, rows, side):
-                for column in range(0, columns, side):
-                    window = (slice(None), slice(row, row + side), slice(column, column + side))
-                    yield _look(chip.values[window], chip.valid[window], domain, (top + row, left + column))
+    whole = part or scene.grid.window
+    large = plan((whole.height // side * side, whole.width // side * side), ROWS * side)
+    for step in large if min(whole.height, whole.width) >= side else ():
+        top, left = whole.row_off + step.keep.row_off, whole.col_off + step.keep.col_off
+        chip = scene.read(Window(left, top, step.keep.width, step.keep.height))
+        for row in range(0, step.keep.height, side):
+            for column in range(0, step.keep.width, side):
+                window = (slice(None), slice(row, row + side), slice(column, column + side))
+                yield _look(chip.values[window], chip.valid[window], domain, (top + row, left + column))
 
 
 def _look(values: NDArray[np.float32], valid: NDArray[np.bool_], domain: Domain, place: tuple[int, int]) -> Looked:

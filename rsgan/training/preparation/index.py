@@ -53,6 +53,7 @@ class IndexedRaster(Frozen):
     Attributes:
         path: below the root.
         partner: that of the other domain, below the root; None without pairs.
+        offset: (rows, columns) to be added to a pixel of the raster for the same ground in its partner.
         place: ground that it shows; no place is in both splits.
         split: which side it is on.
         chips: (row, column) of the first pixel of each usable chip.
@@ -60,6 +61,7 @@ class IndexedRaster(Frozen):
 
     path: str
     partner: str | None = None
+    offset: tuple[int, int] = (0, 0)
     place: str
     split: Split
     chips: tuple[tuple[int, int], ...]

@@ -12,7 +12,10 @@ from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
 from rsgan.geo import Grid, Scene, Window
+from rsgan.training.tiles import overlap
 
+TOLERANCE = 0.05
+"""Pixels by which the pixels of two grids may lie apart and still coincide."""
 SIDE = 512
 """Longest side of the middle of a pair by which its shift is measured, pixels."""
 UPSAMPLING = 20
@@ -46,23 +49,47 @@ class Shift:
         return float(np.hypot(self.rows, self.columns))
 
 
-def measured_shift(first: Scene, second: Scene) -> Shift:
-    """Phase correlation of the edges in the middle of two scenes on one grid.
+def shared_pixels(first: Grid, second: Grid) -> tuple[Window, Window] | None:
+    """The same ground in pixels of each of two grids; None where their pixels do not coincide, or no ground is shared.
+
+    Grids without coordinates coincide where they are of one size.
+    """
+    if not first.has_transform and not second.has_transform:
+        return (first.window, second.window) if first.shape == second.shape else None
+    a, b = first.transform, second.transform
+    size = max(abs(a.a), abs(a.e), abs(a.b), abs(a.d))
+    unlike = max(abs(getattr(a, name) - getattr(b, name)) for name in "abde")
+    if first.crs != second.crs or unlike * max(*first.shape, *second.shape) > TOLERANCE * size:
+        return None
+    left, top = ~a @ (b.c, b.f)
+    if max(abs(left - round(left)), abs(top - round(top))) > TOLERANCE:
+        return None
+    row, column = round(top), round(left)
+    rows = max(row, 0), min(row + second.height, first.height)
+    columns = max(column, 0), min(column + second.width, first.width)
+    height, width = rows[1] - rows[0], columns[1] - columns[0]
+    if height < 1 or width < 1:
+        return None
+    return Window(columns[0], rows[0], width, height), Window(columns[0] - column, rows[0] - row, width, height)
+
+
+def measured_shift(first: Scene, second: Scene, shared: tuple[Window, Window]) -> Shift:
+    """Phase correlation of the edges in the middle of what two scenes share.
 
     Source: Guizar-Sicairos et al. 2008, doi:10.1364/OL.33.000156, as in scikit-image.
     """
-    edges = [_edges(scene) for scene in (first, second)]
+    edges = [_edges(scene, window) for scene, window in zip((first, second), shared, strict=True)]
     shift, *_ = phase_cross_correlation(*edges, upsample_factor=UPSAMPLING)
     moved = ndimage.shift(edges[1], shift, order=1, mode="nearest")
     correlation = float(np.corrcoef(edges[0].ravel(), moved.ravel())[0, 1]) if min(map(np.std, edges)) > 0 else 0.0
     return Shift(-float(shift[0]), -float(shift[1]), correlation)
 
 
-def _edges(scene: Scene) -> NDArray[np.float64]:
+def _edges(scene: Scene, shared: Window) -> NDArray[np.float64]:
     """Gradient of the standardised mean band, so that two sensors may see the same edges in other colours."""
-    height, width = scene.grid.shape
-    high, wide = min(height, SIDE), min(width, SIDE)
-    chip = scene.read(Window((width - wide) // 2, (height - high) // 2, wide, high))
+    high, wide = min(shared.height, SIDE), min(shared.width, SIDE)
+    row, column = shared.row_off + (shared.height - high) // 2, shared.col_off + (shared.width - wide) // 2
+    chip = scene.read(Window(column, row, wide, high))
     bands = [
         (np.where(ok, band, band[ok].mean() if ok.any() else 0) - band.mean()) / max(float(band.std()), 1e-9)
         for band, ok in zip(chip.values.astype(np.float64), chip.valid, strict=True)
@@ -79,20 +106,20 @@ def beside(path: Path, root: Path, text: str, replacement: str) -> Path | None:
     return root / inside.replace(text, replacement) if text in inside else None
 
 
-def on_one_grid(grid: Grid, candidates: Sequence[tuple[Path, Grid]]) -> tuple[Path | None, str]:
-    """The partner by place: the first of the candidates with the same pixels; else why there is none, in words."""
-    mine, near = grid.lonlat_bounds(), []
+def on_one_lattice(grid: Grid, candidates: Sequence[tuple[Path, Grid]]) -> tuple[Path | None, str]:
+    """The partner by place: the candidate that shares most pixels; else why there is none, in words."""
+    mine, shared, near = grid.lonlat_bounds(), list[tuple[int, Path]](), list[Path]()
     for path, other in candidates:
-        theirs = other.lonlat_bounds()
-        if mine is None or theirs is None:
-            continue
-        if grid.matches(other) and grid.has_transform:
-            return path, ""
-        if mine[0] < theirs[2] and theirs[0] < mine[2] and mine[1] < theirs[3] and theirs[1] < mine[3]:
-            near.append((path, other))
+        windows, theirs = shared_pixels(grid, other) if grid.has_transform else None, other.lonlat_bounds()
+        if windows is not None:
+            shared.append((windows[0].width * windows[0].height, path))
+        elif mine is not None and theirs is not None and overlap(mine, theirs):
+            near.append(path)
+    if shared:
+        return max(shared)[1], ""
     if not near:
         return None, "no raster of the other folder shows its ground"
     left, bottom, right, top = grid.bounds
     size = f"-te {left:.10g} {bottom:.10g} {right:.10g} {top:.10g} -ts {grid.width} {grid.height}"
     crs = "" if grid.crs is None else f"-t_srs {grid.crs.to_string()} "
-    return None, f"{near[0][0].name} shows its ground on another grid; resample it: gdalwarp {crs}{size} -r cubic"
+    return None, f"{near[0].name} shows its ground on other pixels; resample it: gdalwarp {crs}{size} -r cubic"

@@ -22,7 +22,7 @@ from rsgan.geo import Grid, Scene, open_quantity
 from rsgan.report.saving import renamed_when_whole
 from rsgan.training.preparation.chips import Looked, look_at_chips, without_flat
 from rsgan.training.preparation.index import BandStatistics, Index, IndexedRaster, Side, Split
-from rsgan.training.preparation.partners import beside, measured_shift, on_one_grid
+from rsgan.training.preparation.partners import beside, measured_shift, on_one_lattice, shared_pixels
 from rsgan.training.preparation.places import held_out_places, places_of
 from rsgan.training.preparation.sheet import Thumbnail, save_sheet, thumbnail
 from rsgan.training.tiles import Bounds
@@ -94,7 +94,7 @@ class Partners:
     Attributes:
         reads: how they are read.
         names: text in a path and what stands in its place in that of the partner.
-        folder: of rasters that show the same ground on the same grid.
+        folder: of rasters that show the same ground on the same pixels.
         largest_shift: pixels by which a pair may lie apart.
     """
 
@@ -138,6 +138,7 @@ class _Found:
     chips: list[Looked]
     partner: Path | None = None
     others: list[Looked] = field(default_factory=list)
+    offset: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -259,11 +260,11 @@ def _look(
     for number, path in enumerate(paths, start=1):
         try:
             with asked.reads.open(path) as scene:
-                found = _Found(
-                    path, scene.grid.lonlat_bounds(), list(look_at_chips(scene, asked.reads.domain, asked.chip))
-                )
                 if asked.partners is not None:
-                    found = _paired(found, scene, asked, asked.partners, candidates)
+                    found = _paired(path, scene, asked, asked.partners, candidates)
+                else:
+                    looked = look_at_chips(scene, asked.reads.domain, asked.chip)
+                    found = _Found(path, scene.grid.lonlat_bounds(), list(looked))
             if not found.chips:
                 raise ConfigError(f"smaller than a chip of {asked.chip} pixels")
             yield found
@@ -290,31 +291,37 @@ def _candidates(partners: Partners | None) -> list[tuple[Path, Grid]]:
 
 
 def _paired(
-    found: _Found, scene: Scene, asked: Preparing, partners: Partners, candidates: list[tuple[Path, Grid]]
+    path: Path, scene: Scene, asked: Preparing, partners: Partners, candidates: list[tuple[Path, Grid]]
 ) -> _Found:
-    """The same with its partner.
+    """A raster with its partner, and the chips that both have.
 
     Raises:
         ConfigError: there is none, or it does not lie pixel on pixel.
     """
     if partners.names is not None:
-        other, why = beside(found.path, asked.root, *partners.names), "no partner"
+        other, why = beside(path, asked.root, *partners.names), "no partner"
     else:
-        other, why = on_one_grid(scene.grid, candidates)
+        other, why = on_one_lattice(scene.grid, candidates)
     if other is None or not other.exists():
         raise ConfigError(why if other is None else f"its partner {other.name} does not exist")
     with partners.reads.open(other) as second:
-        if second.grid.shape != scene.grid.shape:
-            raise ConfigError(f"its partner {other.name} has {second.grid.shape} pixels, it has {scene.grid.shape}")
-        shift = measured_shift(scene, second)
+        shared = shared_pixels(scene.grid, second.grid)
+        if shared is None:
+            raise ConfigError(
+                f"its partner {other.name} has other pixels ({second.grid.width} x {second.grid.height}, not "
+                f"{scene.grid.width} x {scene.grid.height}). Resample one onto the other first (gdalwarp -te -ts)"
+            )
+        shift = measured_shift(scene, second, shared)
         if shift.known and shift.length > partners.largest_shift:
             raise ConfigError(
                 f"its partner {other.name} lies {shift.rows:+.1f} rows and {shift.columns:+.1f} columns away; at most "
                 f"{partners.largest_shift:g} pixels may be. Register them first, or give a larger --largest-shift"
             )
-        others = list(look_at_chips(second, partners.reads.domain, asked.chip))
-    chips = [replace(one, reason=one.reason or two.reason) for one, two in zip(found.chips, others, strict=True)]
-    return _Found(found.path, found.footprint, chips, other, others)
+        others = list(look_at_chips(second, partners.reads.domain, asked.chip, shared[1]))
+        mine = list(look_at_chips(scene, asked.reads.domain, asked.chip, shared[0]))
+    chips = [replace(one, reason=one.reason or two.reason) for one, two in zip(mine, others, strict=True)]
+    offset = shared[1].row_off - shared[0].row_off, shared[1].col_off - shared[0].col_off
+    return _Found(path, scene.grid.lonlat_bounds(), chips, other, others, offset)
 
 
 def _flat_left_out(found: list[_Found], flattest: float) -> list[_Found]:
@@ -332,7 +339,9 @@ def _indexed(
     def part(split: Split, kept: list[tuple[int, int]], name: str) -> Iterator[IndexedRaster]:
         if kept:
             path = _inside(found.path, asked.root)
-            yield IndexedRaster(path=path, partner=partner, place=name, split=split, chips=tuple(kept))
+            yield IndexedRaster(
+                path=path, partner=partner, offset=found.offset, place=name, split=split, chips=tuple(kept)
+            )
 
     if len(usable) > 1 or asked.held_out <= 0:
         yield from part("validation" if place in held else "training", chips, place)

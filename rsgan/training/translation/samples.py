@@ -22,7 +22,7 @@ from rsgan.sensors import atmosphere
 from rsgan.training.config import Training
 from rsgan.training.pairs import CANDIDATES, holds_chip, turn
 from rsgan.training.preparation.index import Index, Split, read_index
-from rsgan.training.tiles import OnDisk, Tile, check_split, find_files, tile_of, usable_pixels
+from rsgan.training.tiles import OnDisk, Tile, check_split, find_files, moved, tile_of, usable_pixels
 from rsgan.training.translation.batch import DomainChips
 from rsgan.training.translation.config import (
     DomainSource,
@@ -245,9 +245,10 @@ def indexed_pairs(root: Path, index: Index, split: Split, first: Domain, second:
             )
             for path, side, domain in sides
         )
-        valid = tile.valid & other.valid & usable_pixels(raster, index.chip, tile.valid.shape)
+        values, there = moved(other, raster.offset, tile.valid.shape)
+        valid = tile.valid & there & usable_pixels(raster, index.chip, tile.valid.shape)
         tile = replace(tile, valid=valid, footprint=None, weight=float(len(raster.chips)))
-        pairs.append(PairTile(tile, other.values))
+        pairs.append(PairTile(tile, values))
     return pairs
 
 
