@@ -13,6 +13,8 @@ from rsgan.cli.options import (
     friendly_errors,
     names,
     numbers,
+    part_choice,
+    precision_choice,
     progress_bar,
     symmetries_choice,
     talk,
@@ -92,15 +94,8 @@ def looks_or_auto(_: click.Context, parameter: click.Parameter, text: str) -> fl
 @click.option("--window", type=int, default=768, show_default=True, help="Side of the windows, pixels.")
 @click.option("--batch", type=int, default=1, show_default=True, help="Windows per call of the network.")
 @device_choice
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "bfloat16"]),
-    default="float32",
-    show_default=True,
-    help="Inside the network.",
-)
-@click.option("--bbox", callback=numbers(4, float), metavar="L,B,R,T", help="Part of the scene, in its coordinates.")
-@click.option("--crop", callback=numbers(4, int), metavar="COL,ROW,W,H", help="Part of the scene, in pixels.")
+@precision_choice
+@part_choice
 @symmetries_choice("1 is about three times as fast as 4, and 0.15 to 0.3 dB worse")
 @click.option("--dry-run", is_flag=True, help="Say what would be done: quantity, windows, memory, size, time.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")

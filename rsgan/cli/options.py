@@ -123,3 +123,22 @@ def device_choice(command: Command) -> Command:
     """Add --device."""
     kinds = click.Choice(["auto", "cpu", "cuda", "mps"])
     return click.option("--device", type=kinds, default="auto", show_default=True, help="Where to compute.")(command)
+
+
+def precision_choice(command: Command) -> Command:
+    """Add --precision."""
+    kinds = click.Choice(["float32", "bfloat16"])
+    return click.option("--precision", type=kinds, default="float32", show_default=True, help="Inside the network.")(
+        command
+    )
+
+
+def part_choice(command: Command) -> Command:
+    """Add --bbox and --crop."""
+    pixels, map_units = numbers(4, int), numbers(4, float)
+    command = click.option(
+        "--crop", callback=pixels, metavar="COL,ROW,W,H", help="Part of the scene, in input pixels."
+    )(command)
+    return click.option("--bbox", callback=map_units, metavar="L,B,R,T", help="Part of the scene, in its coordinates.")(
+        command
+    )

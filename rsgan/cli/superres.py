@@ -12,7 +12,8 @@ from rsgan.cli.options import (
     device_choice,
     friendly_errors,
     names,
-    numbers,
+    part_choice,
+    precision_choice,
     progress_bar,
     symmetries_choice,
     talk,
@@ -61,15 +62,8 @@ if TYPE_CHECKING:
 @click.option("--window", type=int, default=512, show_default=True, help="Side of the windows, input pixels.")
 @click.option("--batch", type=int, default=1, show_default=True, help="Windows per call of the network.")
 @device_choice
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "bfloat16"]),
-    default="float32",
-    show_default=True,
-    help="Inside the network.",
-)
-@click.option("--bbox", callback=numbers(4, float), metavar="L,B,R,T", help="Part of the scene, in its coordinates.")
-@click.option("--crop", callback=numbers(4, int), metavar="COL,ROW,W,H", help="Part of the scene, in input pixels.")
+@precision_choice
+@part_choice
 @click.option(
     "--consistency",
     type=click.Choice(["on", "off"]),

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rsgan.cli.options import device_choice, friendly_errors, names, numbers, progress_bar, talk, verbosity
+from rsgan.cli.options import (
+    device_choice,
+    friendly_errors,
+    names,
+    part_choice,
+    precision_choice,
+    progress_bar,
+    talk,
+    verbosity,
+)
 from rsgan.errors import RsganError
 
 if TYPE_CHECKING:
@@ -46,15 +55,8 @@ if TYPE_CHECKING:
 @click.option("--window", type=int, default=1024, show_default=True, help="Side of the windows, pixels.")
 @click.option("--batch", type=int, default=1, show_default=True, help="Windows per call of the network.")
 @device_choice
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "bfloat16"]),
-    default="float32",
-    show_default=True,
-    help="Inside the network.",
-)
-@click.option("--bbox", callback=numbers(4, float), metavar="L,B,R,T", help="Part of the scene, in its coordinates.")
-@click.option("--crop", callback=numbers(4, int), metavar="COL,ROW,W,H", help="Part of the scene, in pixels.")
+@precision_choice
+@part_choice
 @click.option("--preview", type=click.Path(path_type=Path), help="PNG with input and translation side by side.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done: model, windows, memory, size, time.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.options import chosen_part
 from rsgan.enhance.outputs import TAGS_OF_THE_INPUT
-from rsgan.enhance.paths import as_paths, refuse_twice
+from rsgan.enhance.paths import as_paths, refuse_the_input, refuse_twice
 from rsgan.enhance.speckle import (
     Network,
     Remove,
@@ -186,10 +186,7 @@ class DespeckleJob:
         self.writer()
         self.ratio_writer()
         targets = {"--out": self.path, "--ratio": self.options.ratio, "--preview": preview}
-        for flag, target in targets.items():
-            for source in self.scene.paths:
-                if target is not None and target.exists() and Path(source).exists() and target.samefile(source):
-                    raise OutputError(f"{flag} {target} is the input itself, which stays as it is. Give another name.")
+        refuse_the_input(targets, self.scene.paths)
         if self.options.ratio is not None and self.options.ratio.resolve() == self.path.resolve():
             raise OutputError(f"--ratio {self.options.ratio} is the output itself. Give another name.")
 

@@ -11,6 +11,7 @@ from rsgan.catalogue import SENSORS
 from rsgan.enhance.guiding import Guiding
 from rsgan.enhance.method import Method
 from rsgan.enhance.options import Options
+from rsgan.enhance.paths import refuse_the_input
 from rsgan.enhance.preview import check_preview
 from rsgan.errors import OutputError
 from rsgan.geo import Grid, RasterWriter, Scene
@@ -135,14 +136,8 @@ class Outputs:
             self._check_uncertainty(self.options.uncertainty)
         if self.options.adapt and (self.guiding is None or self.method.model is None):
             raise OutputError(f"--adapt: {self.method.name} is no network that finer bands guide. Leave it out.")
-        for source in self.scene.paths:
-            for flag, target in (
-                ("--out", self.path),
-                ("--preview", preview),
-                ("--uncertainty", self.options.uncertainty),
-            ):
-                if target is not None and target.exists() and Path(source).exists() and target.samefile(source):
-                    raise OutputError(f"{flag} {target} is the input itself, which stays as it is. Give another name.")
+        targets = {"--out": self.path, "--preview": preview, "--uncertainty": self.options.uncertainty}
+        refuse_the_input(targets, self.scene.paths)
 
     def _check_uncertainty(self, path: Path) -> None:
         if self.method.model is None:

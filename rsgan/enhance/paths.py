@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rsgan.errors import InputError
+from rsgan.errors import InputError, OutputError
 
 
 def as_paths(source: object) -> list[str | Path]:
@@ -34,3 +34,19 @@ def refuse_twice(sources: Sequence[str | Path]) -> None:
     for number, source in enumerate(sources):
         if source in sources[:number]:
             raise InputError(f"{source} is given twice. Give each file once.")
+
+
+def refuse_the_input(targets: Mapping[str, Path | None], sources: Iterable[str | Path]) -> None:
+    """Refuse to write over what is read.
+
+    Args:
+        targets: flag -> file that it asks for; None for what is not asked for.
+        sources: what is read.
+
+    Raises:
+        OutputError: naming flag and file.
+    """
+    for source in sources:
+        for flag, target in targets.items():
+            if target is not None and target.exists() and Path(source).exists() and target.samefile(source):
+                raise OutputError(f"{flag} {target} is the input itself, which stays as it is. Give another name.")

@@ -21,7 +21,7 @@ from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.choice import departs, metres
 from rsgan.enhance.options import Reading, chosen_part
 from rsgan.enhance.outputs import TAGS_OF_THE_INPUT
-from rsgan.enhance.paths import as_paths, refuse_twice
+from rsgan.enhance.paths import as_paths, refuse_the_input, refuse_twice
 from rsgan.enhance.preview import check_preview, worth_showing
 from rsgan.enhance.translation import (
     Direction,
@@ -256,10 +256,7 @@ class TranslateJob:
         if preview is not None:
             check_preview(preview, overwrite=self.options.overwrite)
         targets = {"--out": self.path, "--transmission": other, "--preview": preview}
-        for flag, target in targets.items():
-            for source in self.scene.paths:
-                if target is not None and target.exists() and Path(source).exists() and target.samefile(source):
-                    raise OutputError(f"{flag} {target} is the input itself, which stays as it is. Give another name.")
+        refuse_the_input(targets, self.scene.paths)
 
     def run(self, progress: Progress | None = None) -> Translated:
         """Do it.

@@ -28,8 +28,9 @@ from rsgan.training.despeckle.synthetic import SyntheticDataset
 from rsgan.training.despeckle.validation import DespeckleValidation, ObservedValidation
 from rsgan.training.games.adversary import Adversary
 from rsgan.training.games.despeckle import DespeckleGame
+from rsgan.training.games.ground import Ground
 from rsgan.training.games.paired import PairedGame
-from rsgan.training.games.pix2pix import Ground, Pix2PixGame
+from rsgan.training.games.pix2pix import Pix2PixGame
 from rsgan.training.games.unpaired import ContrastiveGame, CycleGame
 from rsgan.training.guided import GuidedPairDataset, GuidedValidation, load_guided
 from rsgan.training.loading import AnyConfig

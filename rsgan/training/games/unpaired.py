@@ -14,7 +14,7 @@ from rsgan.nn.generators.translation import OneWay
 from rsgan.nn.losses import contrastive_loss
 from rsgan.nn.precision import full
 from rsgan.training.games.adversary import Adversary
-from rsgan.training.games.pix2pix import Ground, autocast, needed
+from rsgan.training.games.ground import Ground, autocast, needed
 from rsgan.training.translation.batch import DomainChips
 from rsgan.training.translation.config import ContrastiveLosses, CycleLosses
 
