@@ -32,7 +32,11 @@ QUANTITIES = click.Choice(["reflectance", "intensity", "number"])
 )
 @click.option("--target-quantity", type=QUANTITIES, default="reflectance", help="What the partners' numbers are.")
 @click.option("--target-sensor", default="sentinel-2a", help="Whose band names the partners have, or 'none'.")
-@click.option("--target-bands", callback=names, help="Names of the partners' bands  [default: B02,B03,B04,B08]")
+@click.option(
+    "--target-bands",
+    callback=names,
+    help="Names of the partners' bands; without --partner and --partners those of the same file.",
+)
 @click.option("--target-take", callback=names, help="The partners' bands to take for them.")
 @click.option("--target-reflectance-scale", type=float, help="Stored number that means reflectance 1 in the partners.")
 @click.option(
@@ -55,7 +59,8 @@ def command(folder: Path, out: Path, quiet: bool, **settings: Any) -> None:  # n
 
     Chips with nodata or cloud, and those without detail, are left out; rasters that overlap are one place, and places
     are split between training and validation. OUT gets index.json, data.yaml (sections for a config), a contact sheet
-    and left_out.csv, which says why. With --partner or --partners pairs are made, and checked to lie pixel on pixel.
+    and left_out.csv, which says why. With --partner, --partners or --target-bands pairs are made, and checked to lie
+    pixel on pixel.
 
     \b
     Examples:
@@ -66,11 +71,11 @@ def command(folder: Path, out: Path, quiet: bool, **settings: Any) -> None:  # n
         from rsgan.training.preparation.prepare import INDEX, Partners, Preparing, prepare
 
         pairs = None
-        if settings["partner"] is not None or settings["partners"] is not None:
-            if settings["partner"] is not None and settings["partners"] is not None:
-                raise click.UsageError("--partner finds pairs by name, --partners by place; give one of them.")
-            reads, folder_of_pairs = _reads(settings, "target_"), settings["partners"]
-            pairs = Partners(reads, settings["partner"], folder_of_pairs, settings["largest_shift"])
+        if settings["partner"] is not None and settings["partners"] is not None:
+            raise click.UsageError("--partner finds pairs by name, --partners by place; give one of them.")
+        if any(settings[name] is not None for name in ("partner", "partners", "target_bands")):
+            reads = _reads(settings, "target_")
+            pairs = Partners(reads, settings["partner"], settings["partners"], settings["largest_shift"])
         asked = Preparing(
             folder, _reads(settings, ""), pairs, settings["pattern"], settings["chip"], settings["held_out"],
             settings["flattest"], settings["seed"],

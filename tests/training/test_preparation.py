@@ -265,9 +265,9 @@ def test_a_shift_between_unlike_images_means_nothing(make_raster: Callable[..., 
     )
     with first, second:
         whole = first.grid.window, first.grid.window
-        assert not measured_shift(first, second, whole).known
+        assert not measured_shift(first, second, whole).stands_out
         same = measured_shift(first, first, whole)
-        assert (same.known, same.length) == (True, 0.0)
+        assert (same.length, same.correlation, same.unshifted) == (0.0, pytest.approx(1), pytest.approx(1))
 
 
 def test_the_way_out_of_another_grid_is_a_command(write_tile: WriteTile, tmp_path: Path) -> None:
@@ -375,3 +375,15 @@ def test_pairs_that_share_a_part_are_read_pixel_on_pixel(
     np.testing.assert_allclose(
         pair.tile.values[:, window[0], window[1]], pair.target[:, window[0], window[1]], atol=1e-6
     )
+
+
+def test_pairs_inside_one_file(write_tile: WriteTile, tmp_path: Path) -> None:
+    write_tile("a.tif")
+    write_tile("b.tif", west=600_000.0, seed=1)
+    words = ["--bands", "B08", "--target-bands", "B04,B03", "--chip", "32", "--flattest", "0", "-q"]
+    result = CliRunner().invoke(main, ["prepare", str(tmp_path / "tiles"), "-o", str(tmp_path / "out"), *words])
+    assert result.exit_code == 0, result.output
+    index = read_index(tmp_path / "out" / "index.json")
+    assert {(raster.path, raster.partner) for raster in index.rasters} == {("a.tif", "a.tif"), ("b.tif", "b.tif")}
+    assert index.target is not None
+    assert index.target.bands == ("B04", "B03")

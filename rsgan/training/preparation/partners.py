@@ -20,8 +20,9 @@ SIDE = 512
 """Longest side of the middle of a pair by which its shift is measured, pixels."""
 UPSAMPLING = 20
 """Parts of a pixel in which a shift is measured."""
-ALIKE = 0.15
-"""Correlation of the two, once shifted, below which a measured shift means nothing."""
+ALIKE, BETTER = 0.3, 0.1
+"""Correlation of the two once shifted, and its gain over that unshifted, below which a shift means nothing: the largest
+of thousands of random correlations lies somewhere, too."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +32,19 @@ class Shift:
     Attributes:
         rows: pixels down.
         columns: pixels to the right.
-        correlation: of the edges of the two, once shifted; near 0 the shift means nothing.
+        correlation: of the edges of the two, once shifted.
+        unshifted: the same as they are.
     """
 
     rows: float
     columns: float
     correlation: float
+    unshifted: float
 
     @property
-    def known(self) -> bool:
-        """Whether the two are alike enough for the shift to mean anything."""
-        return self.correlation >= ALIKE
+    def stands_out(self) -> bool:
+        """Whether the two are alike once shifted, and much more so than as they are."""
+        return self.correlation >= ALIKE and self.correlation - self.unshifted >= BETTER
 
     @property
     def length(self) -> float:
@@ -81,8 +84,11 @@ def measured_shift(first: Scene, second: Scene, shared: tuple[Window, Window]) -
     edges = [_edges(scene, window) for scene, window in zip((first, second), shared, strict=True)]
     shift, *_ = phase_cross_correlation(*edges, upsample_factor=UPSAMPLING)
     moved = ndimage.shift(edges[1], shift, order=1, mode="nearest")
-    correlation = float(np.corrcoef(edges[0].ravel(), moved.ravel())[0, 1]) if min(map(np.std, edges)) > 0 else 0.0
-    return Shift(-float(shift[0]), -float(shift[1]), correlation)
+    found = [
+        float(np.corrcoef(edges[0].ravel(), other.ravel())[0, 1]) if min(edges[0].std(), other.std()) > 0 else 0.0
+        for other in (moved, edges[1])
+    ]
+    return Shift(-float(shift[0]), -float(shift[1]), *found)
 
 
 def _edges(scene: Scene, shared: Window) -> NDArray[np.float64]:

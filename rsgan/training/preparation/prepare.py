@@ -89,7 +89,7 @@ class Reads:
 
 @dataclass(frozen=True)
 class Partners:
-    """Where the other one of each pair is; give one of the two.
+    """Where the other one of each pair is: by name, by place, or in the same file where neither is given.
 
     Attributes:
         reads: how they are read.
@@ -209,7 +209,7 @@ def prepare(
     if not usable:
         counts = Counter(chip.reason or "" for one in found for chip in one.chips)
         why = ", ".join(f"{count} {reason}" for reason, count in counts.items()) or "none is large enough"
-        first = f" First raster that was refused: {refused[0][0]}: {refused[0][1]}" if refused else ""
+        first = f" {refused[0][0]}, the first one that was refused: {refused[0][1].rstrip('.')}." if refused else ""
         raise ConfigError(
             f"{asked.root}: no usable chip of {asked.chip} pixels in {len(found)} of {len(paths)} rasters ({why})."
             f"{first} Give a smaller --chip, or mend what is said above."
@@ -269,7 +269,8 @@ def _look(
                 raise ConfigError(f"smaller than a chip of {asked.chip} pixels")
             yield found
         except RsganError as error:
-            refused.append((_inside(path, asked.root), str(error).replace(str(path), "").lstrip(": ")))
+            said = str(error).removeprefix(str(path)).lstrip(": ").replace(str(path), path.name)
+            refused.append((_inside(path, asked.root), said))
         if progress is not None:
             progress(number, len(paths))
 
@@ -300,6 +301,8 @@ def _paired(
     """
     if partners.names is not None:
         other, why = beside(path, asked.root, *partners.names), "no partner"
+    elif partners.folder is None:
+        other, why = path, ""
     else:
         other, why = on_one_lattice(scene.grid, candidates)
     if other is None or not other.exists():
@@ -312,7 +315,7 @@ def _paired(
                 f"{scene.grid.width} x {scene.grid.height}). Resample one onto the other first (gdalwarp -te -ts)"
             )
         shift = measured_shift(scene, second, shared)
-        if shift.known and shift.length > partners.largest_shift:
+        if shift.stands_out and shift.length > partners.largest_shift:
             raise ConfigError(
                 f"its partner {other.name} lies {shift.rows:+.1f} rows and {shift.columns:+.1f} columns away; at most "
                 f"{partners.largest_shift:g} pixels may be. Register them first, or give a larger --largest-shift"
