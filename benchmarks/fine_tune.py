@@ -3,8 +3,9 @@
     python -m benchmarks.fine_tune --data DIR [--samples 8000]
 
 Two scenes that were held out from training, one of the same sensor and one of Landsat 7 at 30 m, are cut in two each.
-`s2-rgbn-x2` is fine-tuned on one half as `rsgan train configs/superres_s2_rgbn_x2.yaml --init s2-rgbn-x2` would, without
-adversary, and judged on the other by simulation one scale up (Wald), before and after; then the halves change places.
+`s2-rgbn-x2` is fine-tuned on one half as `rsgan train configs/superres_s2_rgbn_x2.yaml --init s2-rgbn-x2` would,
+without adversary, and judged on the other by simulation one scale up (Wald), before and after; then the halves change
+places.
 Gains are PSNR in dB over the better of bicubic and five steps of back-projection with the true blur.
 """
 

@@ -116,6 +116,13 @@ class Domain(BaseModel):
             refuse_unknown(self.sensor, self.bands)
         return self
 
+    @property
+    def colours(self) -> tuple[int, int, int]:
+        """Channels to show as red, green and blue; the first one three times where no bands are called so."""
+        found = [next((name for name in names if name in self.bands), None) for names in RED_GREEN_BLUE]
+        red, green, blue = (0 if name is None or None in found else self.bands.index(name) for name in found)
+        return red, green, blue
+
     def to_network(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """(..., C, H, W) reflectance, intensity or numbers -> network units."""
         if self.quantity == "intensity":
@@ -128,6 +135,8 @@ class Domain(BaseModel):
         return (np.exp(values) if self.quantity == "intensity" else values).astype(np.float32)
 
 
+RED_GREEN_BLUE = (("B04", "R", "red"), ("B03", "G", "green"), ("B02", "B", "blue"))
+"""Names of the bands that pictures show in colour."""
 LEAST_INTENSITY = 1e-6
 """Intensity below which a translation sees none: -60 dB, under the noise of any radar."""
 

@@ -68,7 +68,8 @@ def command(folder: Path, out: Path, quiet: bool, **settings: Any) -> None:  # n
       rsgan prepare pairs/ -o tiles/ --partner hazy clear --chip 64
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
-        from rsgan.training.preparation.prepare import INDEX, Partners, Preparing, prepare
+        from rsgan.training.preparation.asked import Partners, Preparing
+        from rsgan.training.preparation.prepare import INDEX, prepare
 
         pairs = None
         if settings["partner"] is not None and settings["partners"] is not None:
@@ -88,7 +89,7 @@ def command(folder: Path, out: Path, quiet: bool, **settings: Any) -> None:  # n
 
 def _reads(settings: dict[str, Any], prefix: str) -> Any:  # noqa: ANN401 - Reads, which is imported late
     from rsgan.catalogue import RGBN
-    from rsgan.training.preparation.prepare import Reads
+    from rsgan.training.preparation.asked import Reads
 
     sensor, quantity = settings[f"{prefix}sensor"], settings[f"{prefix}quantity"]
     bands = settings[f"{prefix}bands"] or (("VV",) if quantity == "intensity" else RGBN)

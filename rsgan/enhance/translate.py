@@ -27,7 +27,6 @@ from rsgan.enhance.translation import (
     Direction,
     TranslateOptions,
     TranslationEnhancer,
-    colours_of,
     domains_of,
     stored_as,
     way_of,
@@ -320,12 +319,12 @@ class TranslateJob:
             Panel(side.name, np.nan_to_num(values.astype(np.float32)), valid)
             for side, values in ((source, chip.values), (target, made))
         ]
-        limits = [limits_of(panel, colours_of(side)) for panel, side in zip(panels, (source, target), strict=True)]
+        limits = [limits_of(panel, side.colours) for panel, side in zip(panels, (source, target), strict=True)]
         if source.bands == target.bands:
             limits[0] = limits[1]
         pictures = {}
         for panel, side, limit in zip(panels, (source, target), limits, strict=True):
-            pixels = stretch(panel.values[list(colours_of(side))], limit)
+            pixels = stretch(panel.values[list(side.colours)], limit)
             pixels[~valid] = 255
             pictures[panel.caption] = pixels
         save_tiles(path, pictures)

@@ -25,8 +25,6 @@ from rsgan.sensors.atmosphere import transmission
 Direction = Literal["forth", "back"]
 LARGEST_WHOLE = 4096
 """Longest side, in pixels, that a network without a receptive field takes in one piece."""
-RED_GREEN_BLUE = (("B04", "R", "red"), ("B03", "G", "green"), ("B02", "B", "blue"))
-"""Names of the bands that a preview shows in colour, where a domain has them."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +159,3 @@ def windows_of(
             f"pixels each way, and {part.width} x {part.height} are wanted. Take parts with --crop or --bbox."
         )
     return plan((part.row_off + part.height, part.col_off + part.width), longest, stride=way.stride, part=part)
-
-
-def colours_of(domain: Domain) -> tuple[int, int, int]:
-    """Channels to show as red, green, blue; the first one where there are no such names."""
-    red, green, blue = (
-        next((domain.bands.index(name) for name in names if name in domain.bands), 0) for names in RED_GREEN_BLUE
-    )
-    return red, green, blue

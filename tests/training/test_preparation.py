@@ -20,11 +20,12 @@ from rsgan.sensors.procedural import draw_scene
 from rsgan.training import tiles as tiles_module
 from rsgan.training.config import Data, Source
 from rsgan.training.loading import load_config
+from rsgan.training.preparation.asked import Partners, Preparing, Reads
 from rsgan.training.preparation.chips import Looked, look_at_chips, without_flat
 from rsgan.training.preparation.index import read_index
 from rsgan.training.preparation.partners import measured_shift, on_one_lattice, shared_pixels
 from rsgan.training.preparation.places import held_out_places, places_of
-from rsgan.training.preparation.prepare import Partners, Preparing, Reads, prepare
+from rsgan.training.preparation.prepare import prepare
 from rsgan.training.tiles import OnDisk, load_tiles, read_tile
 
 RGBN = ("B02", "B03", "B04", "B08")

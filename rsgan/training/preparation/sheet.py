@@ -17,7 +17,6 @@ from rsgan.report.saving import renamed_when_whole
 
 SIDE, CAPTION, MARGIN, COLUMNS = 128, 14, 6, 8
 """Screen pixels of a thumbnail, of its caption and around it; thumbnails in a row."""
-RED_GREEN_BLUE = ("B04", "B03", "B02")
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,7 @@ def thumbnail(scene: Scene, place: tuple[int, int], side: int, domain: Domain, c
     """A chip of a scene, with a stretch of its own; the scene is closed."""
     with scene:
         chip = scene.read(Window(place[1], place[0], side, side))
-    names = domain.bands
-    last = len(names) - 1
-    natural = [names.index(name) for name in RED_GREEN_BLUE] if set(RED_GREEN_BLUE) <= set(names) else None
-    red, green, blue = natural or [0, min(1, last), min(2, last)]
+    red, green, blue = domain.colours
     valid = np.all(chip.valid, axis=0)
     panel = Panel(caption, domain.to_network(chip.values), valid)
     pixels = stretch(panel.values[[red, green, blue]], limits_of(panel, (red, green, blue)))

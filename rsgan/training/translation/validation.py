@@ -25,8 +25,6 @@ DRAWS = 2
 """Times that haze is drawn over every held-out clear tile."""
 POPULATION = 48
 """Training chips that are translated to compare the translations with the target's chips."""
-RED_GREEN_BLUE = (("B04", "R", "red"), ("B03", "G", "green"), ("B02", "B", "blue"))
-"""Names of the bands that a panel shows in colour, where a domain has them."""
 
 
 class TranslationValidation:
@@ -138,7 +136,6 @@ def _levelled(picture: Tensor, other: Tensor) -> Tensor:
 
 
 def _colours(domain: Domain, values: Tensor) -> Tensor:
-    """(1, 3, H, W) blue, green and red in network units of the red; the first band where there are no such names."""
-    places = [next((domain.bands.index(name) for name in names if name in domain.bands), 0) for names in RED_GREEN_BLUE]
+    """(1, 3, H, W) blue, green and red in the domain's own units, as `save_panel` takes them."""
     spread, centre = (torch.tensor(x).to(values)[:, None, None] for x in (domain.spread, domain.centre))
-    return (values * spread + centre)[:, places[::-1]] if len(set(places)) == 3 else values[:, [0, 0, 0]]
+    return (values * spread + centre)[:, list(domain.colours)[::-1]]
