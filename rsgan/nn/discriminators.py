@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from rsgan.errors import ConfigError
 from rsgan.nn.generators.despeckle import CONDITIONS, SpeckleState
-from rsgan.nn.ranks import gathered, mean_over_ranks
+from rsgan.nn.ranks import BatchNorm, gathered, mean_over_ranks
 from rsgan.sensors.optical import upsample
 
 
@@ -115,7 +115,7 @@ class SelfAttention(nn.Module):
 
 
 NORMS: Final[dict[str, Callable[[int], nn.Module]]] = {
-    "batch": nn.BatchNorm2d,
+    "batch": BatchNorm,
     "instance": lambda width: nn.InstanceNorm2d(width, affine=True),
 }
 """Normalisation -> layer for a width."""

@@ -9,11 +9,13 @@ Alone, all of it changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def count() -> int:
@@ -72,3 +74,41 @@ def average_gradients(weights: Iterable[nn.Parameter]) -> None:
     flat = mean_over_ranks(torch.cat([gradient.flatten() for gradient in gradients]))
     for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient))
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation by the statistics of the whole batch, wherever its images are."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) in and out."""
+        if count() == 1 or not self.training:
+            normalised: Tensor = super().forward(features)
+            return normalised
+        axes, place = (0, 2, 3), (1, -1, 1, 1)
+        mean = mean_over_ranks(features.mean(axes))
+        variance = mean_over_ranks((features - mean.reshape(place)).square().mean(axes))
+        self._remember(mean.detach(), variance.detach(), features.numel() // features.shape[1] * count())
+        made = (features - mean.reshape(place)) * (variance + self.eps).rsqrt().reshape(place)
+        return made * self.weight.reshape(place) + self.bias.reshape(place) if self.affine else made
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor, values: int) -> None:
+        """Running statistics for when there is no batch, as torch keeps them: the variance without its bias."""
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked += 1
+        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.to(self.running_mean), share)
+        self.running_var.lerp_((variance * values / max(values - 1, 1)).to(self.running_var), share)
+
+
+def with_shared_statistics(network: Network) -> Network:
+    """The same network, its layers of batch normalisation replaced by `BatchNorm`, weights and all."""
+    for name, child in network.named_children():
+        if type(child) is nn.BatchNorm2d:
+            shared = BatchNorm(child.num_features, child.eps, child.momentum, child.affine, child.track_running_stats)
+            shared.load_state_dict(child.state_dict())
+            setattr(network, name, shared)
+        else:
+            with_shared_statistics(child)
+    return network

@@ -83,6 +83,16 @@ def farthest(first: Path, second: Path) -> float:
     return max(float((one[name] - other[name]).abs().max()) for name in one)
 
 
+def normalised(tiles: Path, **training: Any) -> Any:
+    """The same with batch normalisation in a discriminator and in a U-Net's encoder, and nothing that forbids it."""
+    made = cycle(tiles, **training).model_dump(mode="json")
+    made["adversary"] = {"objective": "hinge"}
+    made["discriminator"]["normalisation"] = "batch"
+    made["generator"]["forth"] = {"kind": "unet", "bands": 4, "target_bands": 4, "encoder": "resnet18", "depth": 3}
+    made["training"] |= {"adversarial_samples": 24}
+    return type(cycle(tiles)).model_validate(made)
+
+
 def cycle(tiles: Path, **training: Any) -> Any:
     """CycleGAN on the tiles of `write_tile`, with what couples the images of a batch."""
     from rsgan.training.translation.config import TranslateConfig
@@ -146,6 +156,7 @@ def test_two_processes_give_the_numbers_of_one(tiny: Callable[..., Any], tmp_pat
             {"precision": "float64"},
         ),
         "cycle": (lambda **more: cycle(tmp_path / "tiles", **more), {}),
+        "normalised": (lambda **more: normalised(tmp_path / "tiles", **more), {}),
         "single": (coupled, {"precision": "float32"}),
     }
     alone, together = (

@@ -19,6 +19,7 @@ from torch.nn import functional
 from rsgan.errors import ConfigError, RsganError
 from rsgan.nn.generators.residual import ResidualBlock
 from rsgan.nn.precision import full
+from rsgan.nn.ranks import with_shared_statistics
 from rsgan.sensors.atmosphere import Haze, add_haze, remove_haze
 
 THICKEST = 3.0
@@ -190,13 +191,15 @@ class Unet(nn.Module):
             ) from error
         self.config = config
         widths = (256, 128, 64, 32, 16)[-config.depth :]
-        self.net = smp.Unet(
-            config.encoder,
-            encoder_depth=config.depth,
-            encoder_weights=None,
-            decoder_channels=widths,
-            in_channels=config.bands,
-            classes=config.target_bands,
+        self.net = with_shared_statistics(
+            smp.Unet(
+                config.encoder,
+                encoder_depth=config.depth,
+                encoder_weights=None,
+                decoder_channels=widths,
+                in_channels=config.bands,
+                classes=config.target_bands,
+            )
         )
         self.dropout = nn.Dropout2d(config.dropout)
 
