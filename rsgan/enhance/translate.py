@@ -321,7 +321,9 @@ class TranslateJob:
         ]
         limits = [limits_of(panel, side.colours) for panel, side in zip(panels, (source, target), strict=True)]
         if source.bands == target.bands:
-            limits[0] = limits[1]
+            limits = [
+                np.stack([np.minimum(*(both[0] for both in limits)), np.maximum(*(both[1] for both in limits))])
+            ] * 2
         pictures = {}
         for panel, side, limit in zip(panels, (source, target), limits, strict=True):
             pixels = stretch(panel.values[list(side.colours)], limit)
