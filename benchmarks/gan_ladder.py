@@ -153,7 +153,7 @@ class Toy:
 
 TOYS = {
     "ring": Toy(ring, 2, covered, r1=0.1, gradient_penalty=1.0),
-    "chips": Toy(chips, SIDE * SIDE * BANDS, covered_kinds, r1=0.5, gradient_penalty=1.0),
+    "chips": Toy(chips, SIDE * SIDE * BANDS, covered_kinds, r1=2.0, gradient_penalty=10.0),
 }
 
 
