@@ -14,6 +14,7 @@ import rsgan
 from rsgan.card import Domain, ModelCard
 from rsgan.enhance.translate import prepare
 from rsgan.errors import ModelError, OutputError, RsganError
+from rsgan.geo import Scene
 from rsgan.model import save_model
 from rsgan.nn.generators import TranslationConfig, TranslationGenerator
 from rsgan.nn.generators.translation import HazeConfig, OneWayConfig, TranslatorConfig, UnetConfig
@@ -190,3 +191,19 @@ def test_wrong_use_is_refused(scene: Path, dehaze: Path, tmp_path: Path) -> None
     with pytest.raises(OutputError, match="finds no haze"):
         rsgan.translate(scene, tmp_path / "x.tif", model=other, transmission=tmp_path / "t.tif")
     assert not list(tmp_path.glob("x*"))
+
+
+@pytest.mark.realdata
+def test_the_shipped_model_takes_real_haze_off(real_data: Path, tmp_path: Path) -> None:
+    """A hazy date of a place that was held out, against the clear date a week later."""
+    (series,) = (real_data / "sentinel2" / "timeseries").glob("wc_S2_L2A_10m_*.nc")
+    made = rsgan.translate(series, tmp_path / "clear.tif", date="2018-06-15")
+    with Scene.open([series], wanted=RGBN, date="2018-06-15") as scene:
+        hazy = scene.read(scene.grid.window).values
+    with Scene.open([series], wanted=RGBN, date="2018-06-23") as scene:
+        clear = scene.read(scene.grid.window).values
+    with rasterio.open(made) as dataset:
+        found = dataset.read() * 1e-4
+    before, after = (np.sqrt(np.square(x - clear).mean()) for x in (hazy, found))
+    assert after < 0.6 * before
+    assert np.abs((found - clear)[:3].mean((1, 2))).max() < 0.012
