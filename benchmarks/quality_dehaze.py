@@ -215,9 +215,10 @@ def main() -> None:
         f"Drawn haze: {len(drawn)} draws over {len(drawn) // DRAWS} held-out tiles",
         f"Clear scenes ({len(clear)}): RMS change, which should be 0",
     )
+    named = "".join(f" --model {'FILE' if Path(name).exists() else name}" for name in asked.model or ())
     body = "\n\n".join(
         [
-            "`python -m benchmarks.quality_dehaze --data DIR`",
+            f"`python -m benchmarks.quality_dehaze --data DIR{named}`",
             f"### {titles[0]}",
             real_table,
             "; ".join(on_real.significance()) + ".",
