@@ -261,6 +261,8 @@ class Training(Frozen):
         compile: whether torch compiles the generator, which takes a minute at the start and a C++ compiler; it cannot
             compile a discriminator whose gradient is penalised.
         start_from: model, by name or by file, whose faithful generator the run starts from; None draws the weights.
+        keep_start: share of the weights of `start_from` that stay in the faithful generator: a mean of both forgets less
+            and fits the new tiles less (Wortsman et al. 2022, arXiv:2109.01903). What learns is not held back by it.
         threads: CPU threads of torch; 0 leaves torch's choice.
         workers: processes that read tiles; 0 reads in the training process.
         validate_every: chips between two validations.
@@ -286,6 +288,7 @@ class Training(Frozen):
     precision: Literal["float32", "bfloat16", "float64"] = "float32"
     compile: bool = False
     start_from: str | None = None
+    keep_start: float = Field(default=0.0, ge=0, lt=1)
     threads: int = Field(default=0, ge=0)
     workers: int = Field(default=0, ge=0)
     validate_every: int = Field(ge=1)
@@ -293,6 +296,14 @@ class Training(Frozen):
     log_every: int = Field(default=800, ge=1)
     probe_samples: int = Field(default=2000, ge=0)
     uncertainty_samples: int = Field(default=4000, ge=80)
+
+    @model_validator(mode="after")
+    def _keeps_what_there_is(self) -> Training:
+        if self.keep_start and self.start_from is None:
+            raise ValueError(
+                "keep_start keeps weights of start_from, which is not given; name a model, or leave it out"
+            )
+        return self
 
 
 class ModelDescription(Frozen):

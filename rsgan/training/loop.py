@@ -127,8 +127,10 @@ class Trainer:
         self.dtype = torch.float64 if config.training.precision == "float64" else torch.float32
         layout = {"device": device, "memory_format": torch.channels_last, "dtype": self.dtype}
         self.generator = build_generator(config.generator).to(**layout)  # type: ignore[call-overload]
+        self.start: State | None = None
         if config.training.start_from is not None:
             self._start_from(config.training.start_from)
+            self.start = {name: value.clone() for name, value in self.generator.state_dict().items()}
         self.discriminator: Discriminator | None = None
         if config.discriminator is not None:
             self.discriminator = build_discriminator(config.discriminator).to(**layout)  # type: ignore[call-overload]
@@ -184,7 +186,7 @@ class Trainer:
         """
         adversarial = self.schedule.stage(self.samples_seen) == "adversarial"
         if adversarial and self.faithful is None and self.config.training.faithful_samples:
-            self.faithful = plain(self.ema.state_dict())
+            self.faithful = self._kept(plain(self.ema.state_dict()))
             self.generator.load_state_dict(self.faithful)
             self._start_stage()
         values: dict[str, float] = {}
@@ -242,7 +244,21 @@ class Trainer:
     def averaged(self) -> Generator:
         """The generator with averaged weights, as it stands, in float32."""
         generator = cast(Generator, self.ema.module)
-        return generator if self.dtype == torch.float32 else copy.deepcopy(generator).float()
+        if self.dtype == torch.float32 and not self.config.training.keep_start:
+            return generator
+        mixed = copy.deepcopy(generator)
+        mixed.load_state_dict(self._kept(plain(self.ema.state_dict())))
+        return mixed.float()
+
+    def _kept(self, averaged: State) -> State:
+        """Averaged weights with the share of the model that the run started from."""
+        share, start = self.config.training.keep_start, self.start
+        if not share or start is None or self.faithful is not None:
+            return averaged
+        return {
+            name: torch.lerp(value, start[name].to(value), share) if value.is_floating_point() else value
+            for name, value in averaged.items()
+        }
 
     @property
     def judged(self) -> bool:
@@ -251,7 +267,7 @@ class Trainer:
 
     def final_states(self) -> tuple[State, State | None]:
         """Averaged weights: (faithful, adversarial or None); a run without a first stage has one generator only."""
-        averaged = plain(self.ema.state_dict())
+        averaged = self._kept(plain(self.ema.state_dict()))
         return (averaged, None) if self.faithful is None else (self.faithful, averaged)
 
     def card(self, probe: ProbeCoefficients | None = None) -> ModelCard:

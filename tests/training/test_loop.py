@@ -373,3 +373,21 @@ def test_a_compiled_generator_learns_the_same(tiny: Tiny, tmp_path: Path) -> Non
         list(train(tiny(compile=compiled, faithful_samples=4, adversarial_samples=4), tmp_path / name, device=CPU))
     first, second = (open_model(tmp_path / name / "model.safetensors").tensors for name in ("plain", "compiled"))
     assert max(float((first[key] - second[key]).abs().max()) for key in first) < 0.02
+
+
+@pytest.mark.usefixtures("two_places")
+def test_what_a_run_started_from_stays_by_the_share_that_is_asked_for(tiny: Tiny, tmp_path: Path) -> None:
+    list(train(tiny(adversarial_samples=0), tmp_path / "first", device=CPU))
+    first = tmp_path / "first" / "model.safetensors"
+    found = []
+    for keep in (0.0, 0.25):
+        run = tmp_path / f"keep-{keep}"
+        settings = tiny(seed=5, adversarial_samples=0, start_from=str(first), keep_start=keep)
+        list(train(settings, run, device=CPU))
+        found.append(open_model(run / "model.safetensors").tensors)
+    start = open_model(first).tensors
+    for name, value in found[1].items():
+        torch.testing.assert_close(value, 0.75 * found[0][name] + 0.25 * start[name])
+    assert any(not torch.equal(found[0][name], start[name]) for name in start)
+    with pytest.raises(ValueError, match="keep_start keeps weights of start_from"):
+        tiny(keep_start=0.5)
