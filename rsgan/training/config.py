@@ -261,8 +261,8 @@ class Training(Frozen):
         compile: whether torch compiles the generator, which takes a minute at the start and a C++ compiler; it cannot
             compile a discriminator whose gradient is penalised.
         start_from: model, by name or by file, whose faithful generator the run starts from; None draws the weights.
-        keep_start: share of the weights of `start_from` that stay in the faithful generator: a mean of both forgets less
-            and fits the new tiles less (Wortsman et al. 2022, arXiv:2109.01903). What learns is not held back by it.
+        keep_start: share of the weights of `start_from` that stay in the faithful generator: a mean of both forgets
+            less and fits the new tiles less (Wortsman et al. 2022, arXiv:2109.01903). What learns is not held back.
         threads: CPU threads of torch; 0 leaves torch's choice.
         workers: processes that read tiles; 0 reads in the training process.
         validate_every: chips between two validations.
