@@ -16,6 +16,7 @@ from rsgan.enhance.statistics import SceneStatistics
 from rsgan.enhance.walk import Floats
 from rsgan.errors import RsganError
 from rsgan.nn.generators import Generator, Guide, SensorState
+from rsgan.nn.precision import reduced
 from rsgan.nn.symmetries import averaged_passes
 from rsgan.nn.uncertainty import UncertaintyHead
 from rsgan.sensors.optical import degrade
@@ -92,8 +93,7 @@ class SceneEnhancer:
         spread = torch.from_numpy(scaling.spread).float()
         sigma = torch.from_numpy(self.statistics.sigma).float().expand(count, -1).to(self.device)
         noise = (torch.from_numpy(self.statistics.noise).float() / spread).expand(count, -1).to(self.device)
-        reduced = self.precision != "float32"
-        with enough_memory(observed), torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced):
+        with enough_memory(observed), reduced(self.device, self.precision != "float32"):
             finer = None if guide is None else self._guide(observed, guide)
             enhanced, doubt = self._enhanced(seen, SensorState(sigma, noise), finer)
         residual = (degrade(enhanced, sigma, self.scale) - seen).cpu().numpy()[:, :, inner[0], inner[1]]

@@ -15,6 +15,7 @@ from rsgan.enhance.walk import Floats
 from rsgan.filters.speckle import FILTERS, quegan_yu
 from rsgan.geo import Scene
 from rsgan.nn.generators import DespeckleGenerator, SpeckleState
+from rsgan.nn.precision import reduced
 from rsgan.nn.symmetries import despeckled_passes
 from rsgan.sensors.sar import SpeckleEstimate, estimate_speckle
 
@@ -139,8 +140,7 @@ class Network:
         mask = torch.from_numpy(valid)[None, None].to(observed)
         law = (told, self.statistics.correlation[band : band + 1])
         speckle = SpeckleState(*(torch.from_numpy(x.astype(np.float32)).to(self.device) for x in law))
-        reduced = self.precision != "float32"
-        with enough_memory(values[None, None]), torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
+        with enough_memory(values[None, None]), reduced(self.device, self.precision != "float32"):
             enhanced = despeckled_passes(self.generator, observed, speckle, mask, passes=self.symmetries)
         made: Floats = np.exp(enhanced[0, 0].double().cpu().numpy() + level).astype(np.float32)
         return made

@@ -19,6 +19,7 @@ from rsgan.geo import FILL_REACH, Scene, Window, WindowPlan, plan
 from rsgan.model import Model
 from rsgan.nn.generators import TranslationGenerator
 from rsgan.nn.generators.translation import PROBED, HazeGenerator, OneWay
+from rsgan.nn.precision import reduced
 from rsgan.radiometry import Backscatter, Radiometry
 from rsgan.sensors.atmosphere import transmission
 
@@ -82,8 +83,7 @@ class TranslationEnhancer:
     ) -> Floats:
         """Translate (N, C, h, w); `guide` is of no use here."""
         seen = torch.from_numpy(self.source.to_network(observed)).to(self.device)
-        reduced = self.precision != "float32"
-        with enough_memory(observed), torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=reduced):
+        with enough_memory(observed), reduced(self.device, self.precision != "float32"):
             made = self.network(seen)
             if self.keep_transmission and isinstance(self.network, HazeGenerator):
                 wavelengths = torch.tensor(self.network.config.wavelengths_um, device=self.device)

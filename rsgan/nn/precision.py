@@ -1,9 +1,14 @@
-"""Numbers that leave a network are of full precision, whatever it computes in."""
+"""Reduced precision inside networks; numbers that leave them are of full precision, whatever they compute in."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+
+def reduced(device: torch.device, wanted: bool) -> torch.autocast:
+    """bfloat16 inside the networks, where it is wanted."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)
 
 
 def full(values: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ here and in `nn.objectives` or `nn.regularizers`, and no game changes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from zlib import crc32
 
 import torch
@@ -31,6 +31,7 @@ from rsgan.nn.regularizers import (
 from rsgan.training.config import AdversaryConfig
 
 Judge = Callable[[Tensor], Tensor]
+Network = TypeVar("Network", bound=nn.Module)
 MEMORY = 0.99
 """Share of the running means of logits that one update leaves."""
 
@@ -204,3 +205,14 @@ class Adversary:
         return torch.Generator().manual_seed(
             (self.seed * 1_000_003 + self.update) * 4 + salt + 8 * crc32(prefix.encode())
         )
+
+
+def needed(discriminator: Network | None) -> Network:
+    """The discriminator.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if discriminator is None:
+        raise ConfigError("an adversarial stage needs a discriminator; the config names none.")
+    return discriminator

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import SpeckleDiscriminator
 from rsgan.nn.generators import DespeckleGenerator
 from rsgan.nn.losses import itakura_saito, poisson_divergence, ratio_statistics
-from rsgan.nn.precision import full
+from rsgan.nn.precision import full, reduced
 from rsgan.nn.ranks import count, mean_over_ranks
 from rsgan.training.despeckle.batch import SpecklePairs
 from rsgan.training.despeckle.config import DespeckleLosses
-from rsgan.training.games.adversary import Adversary
+from rsgan.training.games.adversary import Adversary, needed
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class DespeckleGame:
 
     def enhance(self, pairs: SpecklePairs) -> Tensor:
         """G(observed), (N, 1, H, W) log-intensity relative to each chip's level, float32."""
-        with self._autocast(pairs):
+        with reduced(pairs.observed.device, self.precision == torch.bfloat16):
             enhanced: Tensor = self.generator(pairs.observed, pairs.speckle, pairs.valid)
         return full(enhanced)
 
@@ -78,25 +77,16 @@ class DespeckleGame:
         Raises:
             ConfigError: there is no discriminator.
         """
-        with self._autocast(pairs):
-            logits: Tensor = self._judge(candidate * pairs.valid, pairs.observed * pairs.valid, pairs.speckle)
+        with reduced(pairs.observed.device, self.precision == torch.bfloat16):
+            judge, observed = needed(self.discriminator), pairs.observed * pairs.valid
+            logits: Tensor = judge(candidate * pairs.valid, observed, pairs.speckle)
         return full(logits)
 
     def judge_ratio(self, log_ratio: Tensor, pairs: SpecklePairs) -> Tensor:
         """Logits of a ratio image, likewise."""
-        with self._autocast(pairs):
-            logits = self._judge.judge_ratio(log_ratio * pairs.valid, pairs.speckle)
+        with reduced(pairs.observed.device, self.precision == torch.bfloat16):
+            logits = needed(self.discriminator).judge_ratio(log_ratio * pairs.valid, pairs.speckle)
         return full(logits)
-
-    @property
-    def _judge(self) -> SpeckleDiscriminator:
-        if self.discriminator is None:
-            raise ConfigError("an adversarial stage needs a discriminator; the config names none.")
-        return self.discriminator
-
-    def _autocast(self, pairs: SpecklePairs) -> torch.autocast:
-        enabled = self.precision == torch.bfloat16
-        return torch.autocast(pairs.observed.device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

@@ -1,17 +1,22 @@
-"""What every translation game asks for: terms that hold whatever the domains, its judge, its precision."""
+"""What every translation game asks for: terms that hold whatever the domains, its networks, its precision."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
-from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import TranslationDiscriminator
+from rsgan.nn.generators import TranslationGenerator
 from rsgan.nn.losses import detail_loss
+from rsgan.nn.precision import full, reduced
+from rsgan.training.games.adversary import Adversary, needed
 from rsgan.training.translation.batch import DomainChips
 from rsgan.training.translation.config import Physics
+
+Losses = TypeVar("Losses", bound=Physics)
 
 
 @dataclass(frozen=True)
@@ -41,18 +46,37 @@ class Ground:
         return terms
 
 
-def needed(judge: TranslationDiscriminator | None) -> TranslationDiscriminator:
-    """The discriminator.
+@dataclass(frozen=True)
+class TranslationGame(Generic[Losses]):
+    """One step of any of them.
 
-    Raises:
-        ConfigError: there is none.
+    Attributes:
+        generator: F, source -> target, and B, target -> source, where that is learnt, too.
+        discriminator: of the target domain, and of the source domain where B is learnt; None without adversary.
+        losses: weights.
+        ground: terms that hold whatever the domains.
+        adversary: objective and penalties.
+        precision: dtype inside the networks.
     """
-    if judge is None:
-        raise ConfigError("an adversarial stage needs a discriminator; the config names none.")
-    return judge
 
+    generator: TranslationGenerator
+    discriminator: TranslationDiscriminator | None
+    losses: Losses
+    ground: Ground
+    adversary: Adversary
+    precision: torch.dtype = torch.float32
 
-def autocast(chips: DomainChips, precision: torch.dtype) -> torch.autocast:
-    """Reduced precision inside the networks, where it is asked for."""
-    enabled = precision == torch.bfloat16
-    return torch.autocast(chips.source.device.type, dtype=torch.bfloat16, enabled=enabled)
+    def judge_target(self, candidate: Tensor, source: Tensor | None = None) -> Tensor:
+        """Logits of the target domain, float32; a conditional discriminator sees `source`, too.
+
+        Raises:
+            ConfigError: there is no discriminator.
+        """
+        judge = needed(self.discriminator)
+        with self.within(candidate):
+            logits: Tensor = judge(candidate, source if judge.config.conditional else None)
+        return full(logits)
+
+    def within(self, images: Tensor) -> torch.autocast:
+        """The precision inside the networks, where these images are."""
+        return reduced(images.device, self.precision == torch.bfloat16)

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import Discriminator
 from rsgan.nn.generators import Generator, Guide, SensorState
 from rsgan.nn.losses import charbonnier_loss, consistency_loss, index_loss, spectral_angle_loss
-from rsgan.nn.precision import full
+from rsgan.nn.precision import full, reduced
 from rsgan.nn.ranks import mean_over_ranks
 from rsgan.sensors.optical import degrade
 from rsgan.training.batch import Pairs
 from rsgan.training.config import Losses
-from rsgan.training.games.adversary import Adversary
+from rsgan.training.games.adversary import Adversary, needed
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class PairedGame:
         guide = None
         if pairs.guide is not None and pairs.estimate is not None:
             guide = Guide(pairs.guide, units.network(pairs.estimate))
-        with self._autocast(pairs):
+        with reduced(pairs.observed.device, self.precision == torch.bfloat16):
             enhanced: Tensor = self.generator(units.network(pairs.observed), sensor, guide)
         return full(enhanced)
 
@@ -77,10 +76,9 @@ class PairedGame:
         Raises:
             ConfigError: there is no discriminator.
         """
-        if self.discriminator is None:
-            raise ConfigError("an adversarial stage needs a discriminator; the config names none.")
-        with self._autocast(pairs):
-            logits: Tensor = self.discriminator(candidate, Units.of(pairs).network(pairs.observed))
+        judge = needed(self.discriminator)
+        with reduced(pairs.observed.device, self.precision == torch.bfloat16):
+            logits: Tensor = judge(candidate, Units.of(pairs).network(pairs.observed))
         return full(logits)
 
     def generator_terms(self, pairs: Pairs, adversarial: bool) -> dict[str, Tensor]:
@@ -114,7 +112,3 @@ class PairedGame:
             enhanced = self.enhance(pairs)
         real = Units.of(pairs).network(pairs.reference)
         return self.adversary.discriminator_terms(lambda x: self.logits(x, pairs), real, enhanced)
-
-    def _autocast(self, pairs: Pairs) -> torch.autocast:
-        enabled = self.precision == torch.bfloat16
-        return torch.autocast(pairs.observed.device.type, dtype=torch.bfloat16, enabled=enabled)

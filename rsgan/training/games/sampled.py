@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from rsgan.nn.ranks import count, own
 from rsgan.training.games.adversary import Adversary, Judge
 
 
@@ -55,5 +56,5 @@ class SampledGame:
     def made(self, references: Tensor, salt: int) -> Tensor:
         """As many images as there are references; the same for one seed, update and salt."""
         rng = torch.Generator().manual_seed((self.adversary.seed * 1_000_003 + self.adversary.update) * 2 + salt)
-        noise = torch.randn(len(references), self.generator.latent, generator=rng)
+        noise = own(torch.randn(count() * len(references), self.generator.latent, generator=rng))
         return self.generator(noise.to(references))

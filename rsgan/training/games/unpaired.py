@@ -2,49 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from rsgan.errors import ConfigError
-from rsgan.nn.discriminators import TranslationDiscriminator
-from rsgan.nn.generators import TranslationGenerator
 from rsgan.nn.generators.translation import OneWay
 from rsgan.nn.losses import contrastive_loss
 from rsgan.nn.precision import full
-from rsgan.training.games.adversary import Adversary
-from rsgan.training.games.ground import Ground, autocast, needed
+from rsgan.training.games.adversary import needed
+from rsgan.training.games.ground import TranslationGame
 from rsgan.training.translation.batch import DomainChips
 from rsgan.training.translation.config import ContrastiveLosses, CycleLosses
 
 
-@dataclass(frozen=True)
-class CycleGame:
+class CycleGame(TranslationGame[CycleLosses]):
     """Losses of one step of CycleGAN.
 
     Source: Zhu et al. 2017, arXiv:1703.10593.
-
-    Attributes:
-        generator: F, source -> target, and B, target -> source.
-        discriminator: one judge per domain; None in a run without adversary.
-        losses: weights.
-        ground: terms that hold whatever the domains.
-        adversary: objective and penalties.
-        precision: dtype inside the networks.
     """
-
-    generator: TranslationGenerator
-    discriminator: TranslationDiscriminator | None
-    losses: CycleLosses
-    ground: Ground
-    adversary: Adversary
-    precision: torch.dtype = torch.float32
 
     def generator_terms(self, chips: DomainChips, adversarial: bool) -> dict[str, Tensor]:
         """Every term of the generators' loss, weighted but for the adversarial one, which is on a ramp."""
         losses, forth, back = self.losses, self.generator.forth, self._back
-        with autocast(chips, self.precision):
+        with self.within(chips.source):
             target, source = forth(chips.source), back(chips.target)  # F(s), B(t)
             terms = {
                 "cycle_source": losses.cycle_source * (back(target) - chips.source).abs().mean(),
@@ -65,19 +45,17 @@ class CycleGame:
 
     def discriminator_terms(self, chips: DomainChips) -> dict[str, Tensor]:
         """Each domain's images against what is translated into it."""
-        with torch.no_grad(), autocast(chips, self.precision):
+        with torch.no_grad(), self.within(chips.source):
             target, source = self.generator.forth(chips.source), self._back(chips.target)
         of = self.adversary.discriminator_terms
         return of(self.judge_target, chips.target, target) | of(self.judge_source, chips.source, source, "source_")
 
-    def judge_target(self, candidate: Tensor) -> Tensor:
-        """Logits of the target domain, float32."""
-        logits: Tensor = needed(self.discriminator)(candidate)
-        return full(logits)
-
     def judge_source(self, candidate: Tensor) -> Tensor:
         """Logits of the source domain, float32."""
-        return full(needed(self.discriminator).judge_source(candidate))
+        judge = needed(self.discriminator)
+        with self.within(candidate):
+            logits = judge.judge_source(candidate)
+        return full(logits)
 
     @property
     def _back(self) -> OneWay:
@@ -86,32 +64,16 @@ class CycleGame:
         return self.generator.back
 
 
-@dataclass(frozen=True)
-class ContrastiveGame:
-    """Losses of one step of contrastive unpaired translation.
+class ContrastiveGame(TranslationGame[ContrastiveLosses]):
+    """Losses of one step of contrastive unpaired translation; the generator has heads that project its features.
 
     Source: Park et al. 2020, arXiv:2007.15651.
-
-    Attributes:
-        generator: F, source -> target, with heads that project its features.
-        discriminator: of the target domain; None in a run without adversary.
-        losses: weights.
-        ground: terms that hold whatever the domains.
-        adversary: objective and penalties.
-        precision: dtype inside the networks.
     """
-
-    generator: TranslationGenerator
-    discriminator: TranslationDiscriminator | None
-    losses: ContrastiveLosses
-    ground: Ground
-    adversary: Adversary
-    precision: torch.dtype = torch.float32
 
     def generator_terms(self, chips: DomainChips, adversarial: bool) -> dict[str, Tensor]:
         """Every term of the generator's loss, weighted but for the adversarial one, which is on a ramp."""
         losses = self.losses
-        with autocast(chips, self.precision):
+        with self.within(chips.source):
             made = self.generator(chips.source)
             terms = {"contrast": losses.contrast * self._contrast(made, chips.source)}
             if losses.identity and chips.source.shape[1] == chips.target.shape[1]:
@@ -123,14 +85,9 @@ class ContrastiveGame:
 
     def discriminator_terms(self, chips: DomainChips) -> dict[str, Tensor]:
         """The target's images against translations."""
-        with torch.no_grad(), autocast(chips, self.precision):
+        with torch.no_grad(), self.within(chips.source):
             made = self.generator(chips.source)
         return self.adversary.discriminator_terms(self.judge_target, chips.target, made)
-
-    def judge_target(self, candidate: Tensor) -> Tensor:
-        """Logits of the target domain, float32."""
-        logits: Tensor = needed(self.discriminator)(candidate)
-        return full(logits)
 
     def _contrast(self, made: Tensor, image: Tensor) -> Tensor:
         """Mean over sizes; the result and its input have to have as many bands, or the encoder could not see both."""
