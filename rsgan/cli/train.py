@@ -78,7 +78,7 @@ def command(
             _fit_uncertainty(settings, uncertainty_of, quiet=quiet)
             return
         run = out or Path("runs") / settings.model.name
-        total = settings.training.faithful_samples + settings.training.adversarial_samples
+        total = settings.training.samples
         with joined(choose_device(device)) as where, progress_bar("chips", quiet=quiet or verbose) as progress:  # type: ignore[arg-type]
             for values in train(
                 settings, run, device=where, resume=resume, tell=lambda ill: talk([f"health: {ill}"], quiet=quiet)

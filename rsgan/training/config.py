@@ -297,6 +297,11 @@ class Training(Frozen):
     probe_samples: int = Field(default=2000, ge=0)
     uncertainty_samples: int = Field(default=4000, ge=80)
 
+    @property
+    def samples(self) -> int:
+        """Chips of both stages."""
+        return self.faithful_samples + self.adversarial_samples
+
     @model_validator(mode="after")
     def _keeps_what_there_is(self) -> Training:
         if self.keep_start and self.start_from is None:

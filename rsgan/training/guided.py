@@ -20,9 +20,10 @@ from rsgan.sensors.optical import Jitter as SensorJitter
 from rsgan.sensors.optical import Observation, degrade, observe
 from rsgan.sensors.statistics import band_scaling, plain_noise
 from rsgan.training.batch import Pairs
+from rsgan.training.chips import CANDIDATES, batch_of_one, chances, holds_chip, turn
 from rsgan.training.config import Source, TrainConfig
-from rsgan.training.pairs import CANDIDATES, LOG_SPREAD_JITTER, holds_chip, turn
-from rsgan.training.tiles import Tile, check_split, find_files
+from rsgan.training.pairs import LOG_SPREAD_JITTER, as_row
+from rsgan.training.tiles import Tile, check_split, find_files, shared
 from rsgan.training.validation import BORDER, inner_psnr, save_panel
 
 LAWS = 4
@@ -62,7 +63,7 @@ class GuidedTile:
         """
         if self.guide is None:
             raise ConfigError("data: shuffled tiles have no roles of their own and can only be trained on.")
-        values, guide = (torch.from_numpy(np.ascontiguousarray(x))[None] for x in (self.tile.array, self.guide))
+        values, guide = (batch_of_one(x) for x in (self.tile.array, self.guide))
         return values, guide
 
     def cast(self, bands: int, guides: int, rng: np.random.Generator) -> GuidedTile:
@@ -128,7 +129,7 @@ def _coarsened(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     if side == 1:
         return values
     sigma = torch.full((1, 1), NATIVE_SIGMA)
-    return degrade(torch.from_numpy(np.ascontiguousarray(values))[None], sigma, side)[0].numpy()
+    return degrade(batch_of_one(values), sigma, side)[0].numpy()
 
 
 def observe_guided(
@@ -158,10 +159,6 @@ def fit_law(tile: GuidedTile, scale: int, jitter: SensorJitter, rng: torch.Gener
     return Law(fit.solve().to(guide.device, guide.dtype), torch.from_numpy(noise.astype(np.float32))[None])
 
 
-def _row(values: NDArray[np.floating]) -> Tensor:
-    return torch.from_numpy(values.astype(np.float32))[None]
-
-
 class GuidedPairDataset(Dataset[Pairs]):
     """Random chips of the tiles, observed with their guide; sample i depends on (seed, i) only.
 
@@ -182,8 +179,7 @@ class GuidedPairDataset(Dataset[Pairs]):
         low, high = config.sensor.sigma
         self.sigmas = [low + (high - low) * (step + 0.5) / LAWS for step in range(LAWS)]
         self.cast = [[self._cast(tile, number, law) for law in range(LAWS)] for number, tile in enumerate(kept)]
-        weights = np.array([t.tile.weight for t in kept])
-        self.shares = np.cumsum(weights / weights.sum())
+        self.chances = chances([t.tile for t in kept])
 
     def _cast(self, tile: GuidedTile, number: int, law: int) -> tuple[GuidedTile, Law]:
         rng = np.random.default_rng((self.config.seed, number, law))
@@ -193,13 +189,12 @@ class GuidedPairDataset(Dataset[Pairs]):
         return cast, fit_law(cast, self.scale, jitter, torch.Generator().manual_seed(seed))
 
     def __len__(self) -> int:
-        training = self.config.training
-        return training.faithful_samples + training.adversarial_samples
+        return self.config.training.samples
 
     def __getitem__(self, index: int) -> Pairs:
         rng = np.random.default_rng((self.config.seed, index))
         while True:
-            number = min(int(np.searchsorted(self.shares, rng.random())), len(self.cast) - 1)
+            number = int(rng.choice(len(self.cast), p=self.chances))
             law = int(rng.integers(LAWS))
             tile, taught = self.cast[number][law]
             for _ in range(CANDIDATES):
@@ -234,7 +229,7 @@ class GuidedPairDataset(Dataset[Pairs]):
 
         def cut(values: Tensor, zoom: int) -> Tensor:
             rows, columns = (slice(first * zoom, (first + self.size) * zoom) for first in inner)
-            return torch.from_numpy(turn(values[0, :, rows, columns].numpy(), symmetry).copy())[None]
+            return batch_of_one(turn(values[0, :, rows, columns].numpy(), symmetry))
 
         chips = cut(reference, self.scale), cut(seen.observed, 1), cut(estimate, self.scale), cut(guide, self.scale)
         return self._mixed(*chips, seen, tile.known, rng)
@@ -259,10 +254,10 @@ class GuidedPairDataset(Dataset[Pairs]):
         reference, observed, estimate = (_mix(x, mix) for x in (reference, observed, estimate))
         guide = _mix(guide, turned)
         scaling, own = band_scaling(observed[0].numpy()), band_scaling(guide[0].numpy())
-        noise = _row(np.sqrt((mix**2) @ np.square(seen.noise[0].numpy())))
+        noise = as_row(np.sqrt((mix**2) @ np.square(seen.noise[0].numpy())))
         wide = float(np.exp(LOG_SPREAD_JITTER * rng.standard_normal()))
         return Pairs(
-            reference, observed, seen.sigma, noise, _row(scaling.centre), _row(scaling.spread * wide),
+            reference, observed, seen.sigma, noise, as_row(scaling.centre), as_row(scaling.spread * wide),
             torch.from_numpy(own.to_network(guide[0].numpy()))[None] / wide, estimate,
             torch.from_numpy(known.astype(np.float32))[None],
         )  # fmt: skip
@@ -294,7 +289,7 @@ def hold_out(tile: GuidedTile, scale: int, jitter: SensorJitter, seed: int) -> H
     seen = replace(seen, noise=torch.hypot(seen.noise, law.noise))
     scaling, own = band_scaling(seen.observed[0].numpy()), band_scaling(guide[0].numpy())
     estimate, units = law.injection(seen.observed, guide), torch.from_numpy(own.to_network(guide[0].numpy()))[None]
-    centre, spread = _row(scaling.centre), _row(scaling.spread)
+    centre, spread = as_row(scaling.centre), as_row(scaling.spread)
     return HeldOut(reference, seen.observed, estimate, units, seen, centre, spread, tile.known)
 
 
@@ -346,10 +341,8 @@ class GuidedValidation:
 def _tiles(config: TrainConfig, sources: tuple[Source, ...]) -> Iterator[GuidedTile]:
     for source in sources:
         found = [read_guided_tile(path, source, config) for path in find_files(config.data.root, source)]
-        pixels = sum(tile.tile.weight for tile in found)
-        for tile in found:
-            weight = source.share * tile.tile.weight / pixels
-            yield replace(tile, tile=replace(tile.tile, weight=weight))
+        for tile, weighted in zip(found, shared([one.tile for one in found], source.share), strict=True):
+            yield replace(tile, tile=weighted)
 
 
 def load_guided(config: TrainConfig, device: torch.device) -> tuple[GuidedPairDataset, GuidedValidation]:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch.utils.data import Dataset
 
-from rsgan.errors import ConfigError
 from rsgan.sensors.optical import Jitter, observe
 from rsgan.sensors.procedural import draw_scene
 from rsgan.sensors.statistics import band_scaling
 from rsgan.training.batch import Pairs
+from rsgan.training.chips import ChipSampler, batch_of_one, turn
 from rsgan.training.config import TrainConfig
 from rsgan.training.tiles import Tile
 
-Number = TypeVar("Number", bound=np.generic)
-
-CANDIDATES = 8
-"""Positions tried for a chip without invalid pixels before the tile is given up for this sample."""
 LOG_SPREAD_JITTER = 0.2
 """Standard deviation of the log of the spread's jitter: a scene's spread is not its chips'."""
 LOG_GAIN_JITTER = 0.1
@@ -30,16 +23,16 @@ LOG_GAIN_JITTER = 0.1
 
 def simulate(reference: NDArray[np.float32], scale: int, jitter: Jitter, rng: torch.Generator) -> Pairs:
     """Observe one reference chip (C, H, W) and measure the scaling on what was observed."""
-    truth = torch.from_numpy(reference)[None]
+    truth = batch_of_one(reference)
     seen = observe(truth, scale, jitter, rng)
     scaling = band_scaling(seen.observed[0].numpy())
-    spread = _row(scaling.spread) * torch.exp(LOG_SPREAD_JITTER * torch.randn(1, len(reference), generator=rng))
-    return Pairs(truth, seen.observed, seen.sigma, seen.noise, _row(scaling.centre), spread)
+    spread = as_row(scaling.spread) * torch.exp(LOG_SPREAD_JITTER * torch.randn(1, len(reference), generator=rng))
+    return Pairs(truth, seen.observed, seen.sigma, seen.noise, as_row(scaling.centre), spread)
 
 
-def _row(values: NDArray[np.floating]) -> torch.Tensor:
+def as_row(values: NDArray[np.floating]) -> torch.Tensor:
     """(C,) numbers as a (1, C) float32 tensor."""
-    return torch.from_numpy(values.astype(np.float32))[None]
+    return batch_of_one(values.astype(np.float32))
 
 
 class PairDataset(Dataset[Pairs]):
@@ -50,28 +43,24 @@ class PairDataset(Dataset[Pairs]):
     """
 
     def __init__(self, tiles: list[Tile], config: TrainConfig) -> None:
-        size = config.training.chip_size
-        self.tiles = [t for t in tiles if holds_chip(t.valid, size)]
-        if not self.tiles:
-            raise ConfigError(
-                f"data: none of the {len(tiles)} training tiles holds a chip of training.chip_size {size} pixels "
-                "without invalid ones. Give larger tiles or a smaller chip_size."
-            )
-        weights = np.array([t.weight for t in self.tiles], dtype=np.float64)
-        self.shares = np.cumsum(weights / weights.sum())
+        self.sampler = ChipSampler(tiles, config.training.chip_size)
         self.config = config
         self.jitter = Jitter(**config.sensor.model_dump())
 
+    @property
+    def tiles(self) -> list[Tile]:
+        """Those that hold a chip."""
+        return self.sampler.tiles
+
     def __len__(self) -> int:
-        training = self.config.training
-        return training.faithful_samples + training.adversarial_samples
+        return self.config.training.samples
 
     def __getitem__(self, index: int) -> Pairs:
         rng = np.random.default_rng((self.config.seed, index))
         chip = self._procedural(rng) if rng.random() < self.config.data.procedural else self._crop(rng)
         chip = chip * np.exp(LOG_GAIN_JITTER * rng.standard_normal((len(chip), 1, 1))).astype(np.float32)
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        return simulate(np.ascontiguousarray(chip), self.config.generator.scale, self.jitter, generator)
+        return simulate(chip, self.config.generator.scale, self.jitter, generator)
 
     def _procedural(self, rng: np.random.Generator) -> NDArray[np.float32]:
         size = self.config.training.chip_size
@@ -80,14 +69,8 @@ class PairDataset(Dataset[Pairs]):
         return chip
 
     def _crop(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        size = self.config.training.chip_size
-        while True:
-            tile = self.tiles[min(int(np.searchsorted(self.shares, rng.random())), len(self.tiles) - 1)]
-            for _ in range(CANDIDATES):
-                row, column = (int(rng.integers(n - size + 1)) for n in tile.valid.shape)
-                rows, columns = slice(row, row + size), slice(column, column + size)
-                if tile.valid[rows, columns].all():
-                    return turn(tile.values[self._bands(tile, rng), rows, columns], int(rng.integers(8)))
+        tile, rows, columns = self.sampler.draw(rng)
+        return turn(tile.values[self._bands(tile, rng), rows, columns], int(rng.integers(8)))
 
     def _bands(self, tile: Tile, rng: np.random.Generator) -> slice:
         """All bands of a tile, or one at random for a model that takes any band."""
@@ -95,14 +78,3 @@ class PairDataset(Dataset[Pairs]):
             return slice(None)
         band = int(rng.integers(len(tile.values)))
         return slice(band, band + 1)
-
-
-def holds_chip(valid: NDArray[np.bool_], size: int) -> bool:
-    """Whether a square of `size` pixels lies somewhere in (H, W) without an invalid one."""
-    return bool(ndimage.minimum_filter(valid, size, mode="constant", cval=0).any())
-
-
-def turn(chip: NDArray[Number], symmetry: int) -> NDArray[Number]:
-    """One of the eight symmetries of the square, 0 <= symmetry < 8; (C, H, W) square."""
-    turned = np.rot90(chip, symmetry % 4, axes=(1, 2))
-    return turned[:, :, ::-1] if symmetry >= 4 else turned

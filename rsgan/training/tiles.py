@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +92,9 @@ class Tile:
         return self.values if isinstance(self.values, np.ndarray) else self.values[:, :, :]
 
 
+Some = TypeVar("Some", bound=Tile)
+
+
 class Files(Protocol):
     """Patterns of files, see `config.Source`."""
 
@@ -141,7 +145,7 @@ def tile_of(
     *,
     place: str | None,
     convert: Convert | None = None,
-    usable: NDArray[np.bool_] | None = None,
+    usable: Callable[[tuple[int, int]], NDArray[np.bool_]] | None = None,
 ) -> Tile:
     """Read what `opening` opens, or let it be read window by window where it is large.
 
@@ -150,17 +154,19 @@ def tile_of(
         opening: opens it, in any process.
         place: its name; None where the footprint tells.
         convert: of values (C, H, W), to network units; None keeps physical ones.
-        usable: (H, W) where it may be trained on, if that is known already; None looks at all pixels.
+        usable: of a shape (H, W), where it may be trained on, if that is known already; None looks at all pixels.
     """
     with opening() as scene:
-        height, width = scene.grid.shape
-        shape = len(scene.bands), height, width
-        valid = usable if usable is not None else _valid(scene)
-        values: Floats | OnDisk = OnDisk(opening, shape, convert)
-        if shape[0] * height * width <= IN_MEMORY:
+        shape = len(scene.bands), *scene.grid.shape
+        known = None if usable is None else usable(scene.grid.shape)
+        values: Floats | OnDisk
+        if math.prod(shape) > IN_MEMORY:
+            values, valid = OnDisk(opening, shape, convert), _valid(scene) if known is None else known
+        else:
             chip = scene.read(scene.grid.window)
-            values = chip.values if convert is None else convert(chip.values)
-            values = values * np.all(chip.valid, axis=0)
+            whole = np.all(chip.valid, axis=0)
+            values = (chip.values if convert is None else convert(chip.values)) * whole
+            valid = whole if known is None else known
         return Tile(path, values, valid, place, scene.grid.lonlat_bounds(), float(valid.size))
 
 
@@ -202,9 +208,14 @@ def read_split(
     tiles = []
     for source in sources:
         found = [read_tile(path, source, bands, sensor_name) for path in find_files(root, source)]
-        pixels = sum(tile.weight for tile in found)
-        tiles += [replace(tile, weight=source.share * tile.weight / pixels) for tile in found]
+        tiles += shared(found, source.share)
     return tiles
+
+
+def shared(tiles: Sequence[Some], share: float) -> list[Some]:
+    """The same tiles, weighted so that together they have a share, each in proportion to its pixels."""
+    pixels = sum(tile.weight for tile in tiles)
+    return [replace(tile, weight=share * tile.weight / pixels) for tile in tiles]
 
 
 def overlap(first: Bounds, second: Bounds) -> bool:
@@ -270,21 +281,25 @@ def indexed_tiles(root: Path, index: Index, split: Split, bands: tuple[str, ...]
     for raster in index.of(split):
         opening = partial(
             open_quantity,
-            (_below(root, raster.path),),
+            (below(root, raster.path),),
             side.quantity,
             side.bands,
             sensor_name=side.sensor,
             bands=side.chosen,
             reflectance_scale=side.reflectance_scale,
         )
-        with opening() as scene:
-            usable = usable_pixels(raster, index.chip, scene.grid.shape)
+        usable = partial(usable_pixels, raster, index.chip)
         tile = tile_of(root / raster.path, opening, place=raster.place, usable=usable)
         tiles.append(replace(tile, footprint=None, weight=float(len(raster.chips))))
     return tiles
 
 
-def _below(root: Path, inside: str) -> Path:
+def below(root: Path, inside: str) -> Path:
+    """The path of a file that an index names.
+
+    Raises:
+        ConfigError: it is not there.
+    """
     path = root / inside
     if not path.exists():
         raise ConfigError(

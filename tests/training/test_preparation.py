@@ -371,11 +371,9 @@ def test_pairs_that_share_a_part_are_read_pixel_on_pixel(
     }
     (pair,) = indexed_pairs(tmp_path / "before", prepared.index, "training", DOMAIN, DOMAIN)
     window = slice(20, 44), slice(40, 60)
-    assert pair.tile.valid[window].all()
-    assert not pair.tile.valid[:16].any()
-    np.testing.assert_allclose(
-        pair.tile.values[:, window[0], window[1]], pair.target[:, window[0], window[1]], atol=1e-6
-    )
+    assert pair.valid[window].all()
+    assert not pair.valid[:16].any()
+    np.testing.assert_allclose(pair.values[:, window[0], window[1]], pair.target[:, window[0], window[1]], atol=1e-6)
 
 
 def test_pairs_inside_one_file(write_tile: WriteTile, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from rsgan.model import open_model
 from rsgan.nn.generators import DespeckleGenerator, SpeckleState
 from rsgan.nn.symmetries import despeckled_passes
 from rsgan.sensors.sar import centre_spectrum, draw_speckle, estimate_speckle, thin
+from rsgan.training.chips import ChipSampler, turn
 from rsgan.training.despeckle.batch import SpecklePairs
 from rsgan.training.despeckle.config import (
     DatesData,
@@ -34,7 +35,6 @@ from rsgan.training.despeckle.config import (
     ThinningData,
 )
 from rsgan.training.despeckle.synthetic import LEVEL_JITTER, as_pairs
-from rsgan.training.pairs import CANDIDATES, holds_chip, turn
 from rsgan.training.tiles import Bounds, Tile, find_files
 
 Floats = NDArray[np.float32]
@@ -66,9 +66,8 @@ class Stack:
     footprint: Bounds | None
     weight: float
 
-    def cut(self, row: int, column: int, size: int, symmetry: int) -> Stack:
+    def cut(self, rows: slice, columns: slice, symmetry: int) -> Stack:
         """A square of it, turned."""
-        rows, columns = slice(row, row + size), slice(column, column + size)
         values, despeckled = (turn(x[:, rows, columns], symmetry) for x in (self.values, self.despeckled))
         swapped = self.correlation[:, ::-1] if symmetry % 2 else self.correlation
         valid = turn(self.valid[None, rows, columns], symmetry)[0]
@@ -122,30 +121,22 @@ class ObservedDataset(Dataset[SpecklePairs]):
     """
 
     def __init__(self, stacks: Sequence[Stack], draw: Draw, config: DespeckleConfig) -> None:
-        size = config.training.chip_size
-        self.stacks = [stack for stack in stacks if holds_chip(stack.valid, size)]
-        if not self.stacks:
-            raise ConfigError(
-                f"data: none of the {len(stacks)} training rasters holds a chip of training.chip_size {size} pixels "
-                "without invalid ones (after data.subsample). Give larger rasters or a smaller chip_size."
-            )
+        self.sampler = ChipSampler(stacks, config.training.chip_size, "training rasters (after data.subsample)")
         self.draw, self.config = draw, config
-        weights = np.array([stack.weight for stack in self.stacks])
-        self._shares = np.cumsum(weights / weights.sum())
+
+    @property
+    def stacks(self) -> list[Stack]:
+        """Those that hold a chip."""
+        return self.sampler.tiles
 
     def __len__(self) -> int:
-        training = self.config.training
-        return training.faithful_samples + training.adversarial_samples
+        return self.config.training.samples
 
     def __getitem__(self, index: int) -> SpecklePairs:
-        rng, size = np.random.default_rng((self.config.seed, index)), self.config.training.chip_size
-        while True:
-            stack = self.stacks[min(int(np.searchsorted(self._shares, rng.random())), len(self.stacks) - 1)]
-            for _ in range(CANDIDATES):
-                row, column = (int(rng.integers(n - size + 1)) for n in stack.valid.shape)
-                if stack.valid[row : row + size, column : column + size].all():
-                    chip = stack.cut(row, column, size, int(rng.integers(8)))
-                    return self.draw(rng, chip, LEVEL_JITTER * rng.standard_normal())
+        rng = np.random.default_rng((self.config.seed, index))
+        stack, rows, columns = self.sampler.draw(rng)
+        chip = stack.cut(rows, columns, int(rng.integers(8)))
+        return self.draw(rng, chip, LEVEL_JITTER * rng.standard_normal())
 
 
 def draw_of(data: ObservedData) -> Draw:

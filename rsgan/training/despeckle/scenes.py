@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,8 @@ from skimage import color, data
 
 from rsgan.errors import ConfigError
 from rsgan.sensors.procedural.backscatter import draw_backscatter, draw_lattice
+from rsgan.training.chips import CANDIDATES, chances, holds_chip, turn
 from rsgan.training.despeckle.config import SyntheticData
-from rsgan.training.pairs import CANDIDATES, holds_chip, turn
 from rsgan.training.tiles import OnDisk, Tile
 
 Floats = NDArray[np.float32]
@@ -65,7 +66,7 @@ class CleanScenes:
         else:
             chip, tiles = None, (*self.tiles, *self.means)
             while chip is None:
-                number = min(int(np.searchsorted(self.shares, rng.random())), len(tiles) - 1)
+                number = int(rng.choice(len(tiles), p=self.chances))
                 tile = tiles[number]
                 band = int(rng.integers(len(tile.values)))
                 chip = self._cut(rng, tile.values, band, tile.valid)
@@ -73,11 +74,10 @@ class CleanScenes:
                 return np.asarray(chip / chip.mean(), np.float32)
         return as_backscatter(rng, chip)  # type: ignore[arg-type]
 
-    @property
-    def shares(self) -> NDArray[np.float64]:
-        """Cumulated weights of the tiles."""
-        weights = np.array([tile.weight for tile in (*self.tiles, *self.means)], dtype=np.float64)
-        return np.cumsum(weights / weights.sum())
+    @cached_property
+    def chances(self) -> NDArray[np.float64]:
+        """Of the tiles and means, of sum 1."""
+        return chances((*self.tiles, *self.means))
 
     def _cut(
         self, rng: np.random.Generator, values: Floats | OnDisk, band: int, valid: NDArray[np.bool_] | None

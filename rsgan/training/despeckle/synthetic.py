@@ -26,8 +26,7 @@ class SyntheticDataset(Dataset[SpecklePairs]):
         self.scenes, self.config = scenes, config
 
     def __len__(self) -> int:
-        training = self.config.training
-        return training.faithful_samples + training.adversarial_samples
+        return self.config.training.samples
 
     def __getitem__(self, index: int) -> SpecklePairs:
         rng, ranges = np.random.default_rng((self.config.seed, index)), self.config.speckle

@@ -122,8 +122,9 @@ class ObservedValidation:
         for number, stack in enumerate(stacks):
             side = min(SIDE, *stack.valid.shape) // stride * stride
             top, left = ((n - side) // 2 for n in stack.valid.shape)
-            if side and stack.valid[top : top + side, left : left + side].any():
-                chip = stack.cut(top, left, side, 0)
+            rows, columns = slice(top, top + side), slice(left, left + side)
+            if side and stack.valid[rows, columns].any():
+                chip = stack.cut(rows, columns, 0)
                 self.pairs.append(draw(np.random.default_rng((seed, number)), chip, 0.0).to(device))
         if not self.pairs:
             raise ConfigError(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,10 +18,9 @@ from rsgan.catalogue import sensor
 from rsgan.errors import ConfigError
 from rsgan.geo import open_quantity
 from rsgan.sensors import atmosphere
-from rsgan.training.config import Training
-from rsgan.training.pairs import CANDIDATES, holds_chip, turn
+from rsgan.training.chips import ChipSampler, batch_of_one, turn
 from rsgan.training.preparation.index import Index, Split, read_index
-from rsgan.training.tiles import OnDisk, Tile, check_split, find_files, moved, tile_of, usable_pixels
+from rsgan.training.tiles import OnDisk, Tile, below, check_split, find_files, moved, shared, tile_of, usable_pixels
 from rsgan.training.translation.batch import DomainChips
 from rsgan.training.translation.config import (
     DomainSource,
@@ -36,14 +34,10 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class PairTile:
-    """One ground in both domains; `tile` holds the source in network units, `target` (D, H, W) the other likewise."""
+class PairTile(Tile):
+    """One ground in both domains: `values` of the source in network units, `target` (D, H, W) likewise."""
 
-    tile: Tile
     target: Floats | OnDisk
-
-
-Some = TypeVar("Some", Tile, PairTile)
 
 
 def read_domain(path: Path, domain: Domain, source: DomainSource) -> Tile:
@@ -74,8 +68,7 @@ def read_sources(root: Path, sources: Sequence[DomainSource], domain: Domain) ->
     tiles = []
     for source in sources:
         found = [read_domain(path, domain, source) for path in find_files(root, source)]
-        pixels = sum(tile.weight for tile in found)
-        tiles += [replace(tile, weight=source.share * tile.weight / pixels) for tile in found]
+        tiles += shared(found, source.share)
     return tiles
 
 
@@ -88,10 +81,7 @@ def read_pairs(root: Path, sources: Sequence[PairSource], first: Domain, second:
     pairs = []
     for source in sources:
         found = [_read_pair(path, root, source, first, second) for path in find_files(root, source)]
-        pixels = sum(pair.tile.weight for pair in found)
-        pairs += [
-            replace(pair, tile=replace(pair.tile, weight=source.share * pair.tile.weight / pixels)) for pair in found
-        ]
+        pairs += shared(found, source.share)
     return pairs
 
 
@@ -110,55 +100,23 @@ def _read_pair(path: Path, root: Path, source: PairSource, first: Domain, second
             f"data: {path} has {tile.valid.shape[1]} x {tile.valid.shape[0]} pixels and its partner {beside} "
             f"{target.valid.shape[1]} x {target.valid.shape[0]}; pairs need one grid. Resample one of them first."
         )
-    valid = tile.valid & target.valid
-    return PairTile(replace(tile, valid=valid), target.values)
-
-
-class Drawn:
-    """Tiles of one domain from which chips are cut.
-
-    Raises:
-        ConfigError: none holds a chip.
-    """
-
-    def __init__(self, tiles: Sequence[Tile], size: int, what: str) -> None:
-        self.tiles = [number for number, tile in enumerate(tiles) if holds_chip(tile.valid, size)]
-        self.valid = [tiles[number].valid for number in self.tiles]
-        self.size = size
-        if not self.tiles:
-            raise ConfigError(
-                f"data: none of the {len(tiles)} {what} tiles holds a chip of training.chip_size {size} pixels without "
-                "invalid ones. Give larger tiles or a smaller chip_size."
-            )
-        weights = np.array([tiles[number].weight for number in self.tiles], dtype=np.float64)
-        self.shares = np.cumsum(weights / weights.sum())
-
-    def place(self, rng: np.random.Generator) -> tuple[int, slice, slice]:
-        """Number of a tile, rows and columns of a chip of it that is all valid."""
-        while True:
-            drawn = min(int(np.searchsorted(self.shares, rng.random())), len(self.tiles) - 1)
-            for _ in range(CANDIDATES):
-                row, column = (int(rng.integers(n - self.size + 1)) for n in self.valid[drawn].shape)
-                window = slice(row, row + self.size), slice(column, column + self.size)
-                if self.valid[drawn][window].all():
-                    return self.tiles[drawn], *window
+    return PairTile(**vars(tile) | {"valid": tile.valid & target.valid}, target=target.values)
 
 
 class PairedDataset(Dataset[DomainChips]):
     """Random chips of pairs, turned and mirrored alike; `len` is the number of samples of the whole run."""
 
     def __init__(self, pairs: list[PairTile], config: TranslateConfig) -> None:
-        self.pairs, self.config = pairs, config
-        self.drawn = Drawn([pair.tile for pair in pairs], config.training.chip_size, "training")
+        self.config, self.sampler = config, ChipSampler(pairs, config.training.chip_size)
 
     def __len__(self) -> int:
-        return samples_in(self.config.training)
+        return self.config.training.samples
 
     def __getitem__(self, index: int) -> DomainChips:
         rng = np.random.default_rng((self.config.seed, index))
-        number, rows, columns = self.drawn.place(rng)
-        pair, symmetry = self.pairs[number], int(rng.integers(8))
-        source, target = (_row(turn(x[:, rows, columns], symmetry)) for x in (pair.tile.values, pair.target))
+        pair, rows, columns = self.sampler.draw(rng)
+        symmetry = int(rng.integers(8))
+        source, target = (batch_of_one(turn(x[:, rows, columns], symmetry)) for x in (pair.values, pair.target))
         return DomainChips(source, target, target, torch.ones(1))
 
 
@@ -166,27 +124,27 @@ class UnpairedDataset(Dataset[DomainChips]):
     """Random chips of each domain; some of the source's are the target's under drawn haze, whose truth is known."""
 
     def __init__(self, source: list[Tile], target: list[Tile], config: TranslateConfig, data: UnpairedData) -> None:
-        size = config.training.chip_size
-        self.source, self.target, self.config, self.data = source, target, config, data
-        self.from_source = Drawn(source, size, "source") if data.hazed < 1 else None
-        self.from_target = Drawn(target, size, "target")
+        size, self.config, self.data = config.training.chip_size, config, data
+        self.source = ChipSampler(source, size, "source tiles") if data.hazed < 1 else None
+        self.target = ChipSampler(target, size, "target tiles")
 
     def __len__(self) -> int:
-        return samples_in(self.config.training)
+        return self.config.training.samples
 
     def __getitem__(self, index: int) -> DomainChips:
         rng = np.random.default_rng((self.config.seed, index))
-        target = self._chip(self.target, self.from_target, rng)
-        if self.from_source is not None and rng.random() >= self.data.hazed:
-            source = self._chip(self.source, self.from_source, rng)
+        target = _chip(self.target, rng)
+        if self.source is not None and rng.random() >= self.data.hazed:
+            source = _chip(self.source, rng)
             return DomainChips(source, target, torch.zeros_like(target), torch.zeros(1))
-        truth = self._chip(self.target, self.from_target, rng)
+        truth = _chip(self.target, rng)
         chance = torch.Generator().manual_seed(int(rng.integers(2**62)))
         return DomainChips(hazed(truth, self.config, chance), target, truth, torch.ones(1))
 
-    def _chip(self, tiles: list[Tile], drawn: Drawn, rng: np.random.Generator) -> Tensor:
-        number, rows, columns = drawn.place(rng)
-        return _row(turn(tiles[number].values[:, rows, columns], int(rng.integers(8))))
+
+def _chip(sampler: ChipSampler[Tile], rng: np.random.Generator) -> Tensor:
+    tile, rows, columns = sampler.draw(rng)
+    return batch_of_one(turn(tile.values[:, rows, columns], int(rng.integers(8))))
 
 
 def hazed(clear: Tensor, config: TranslateConfig, rng: torch.Generator) -> Tensor:
@@ -208,16 +166,6 @@ def hazed(clear: Tensor, config: TranslateConfig, rng: torch.Generator) -> Tenso
     return torch.from_numpy(config.source.to_network(observed.numpy()))
 
 
-def samples_in(training: Training) -> int:
-    """Samples of both stages."""
-    return training.faithful_samples + training.adversarial_samples
-
-
-def _row(values: Floats) -> Tensor:
-    """(C, H, W) as a batch of one."""
-    return torch.from_numpy(np.ascontiguousarray(values))[None]
-
-
 def indexed_pairs(root: Path, index: Index, split: Split, first: Domain, second: Domain) -> list[PairTile]:
     """Pairs of one side of an index's split, each as often as it has usable chips.
 
@@ -237,7 +185,7 @@ def indexed_pairs(root: Path, index: Index, split: Split, first: Domain, second:
         sides = ((raster.path, index.side, first), (str(raster.partner), index.target, second))
         tile, other = (
             read_domain(
-                root / path,
+                below(root, path),
                 domain,
                 DomainSource(
                     glob=path, bands=side.chosen, reflectance_scale=side.reflectance_scale, place=raster.place
@@ -248,7 +196,7 @@ def indexed_pairs(root: Path, index: Index, split: Split, first: Domain, second:
         values, there = moved(other, raster.offset, tile.valid.shape)
         valid = tile.valid & there & usable_pixels(raster, index.chip, tile.valid.shape)
         tile = replace(tile, valid=valid, footprint=None, weight=float(len(raster.chips)))
-        pairs.append(PairTile(tile, values))
+        pairs.append(PairTile(**vars(tile), target=values))
     return pairs
 
 
@@ -269,9 +217,9 @@ def load_samples(config: TranslateConfig) -> tuple[PairedDataset | UnpairedDatas
     held_out = read_pairs(data.root, data.validation, source, target)
     if isinstance(data, PairedData):
         pairs = read_pairs(data.root, data.training, source, target)
-        check_split([pair.tile for pair in pairs], [pair.tile for pair in held_out])
+        check_split(pairs, held_out)
         return PairedDataset(pairs, config), held_out, []
     clear = read_sources(data.root, data.hazed_validation, target)
     sources, targets = read_sources(data.root, data.source, source), read_sources(data.root, data.target, target)
-    check_split([*sources, *targets], [*(pair.tile for pair in held_out), *clear])
+    check_split([*sources, *targets], [*held_out, *clear])
     return UnpairedDataset(sources, targets, config, data), held_out, clear

@@ -13,7 +13,8 @@ from rsgan.card import Domain
 from rsgan.metrics.artefacts import checkerboard
 from rsgan.metrics.distribution import coverage, descriptors, diversity
 from rsgan.nn.generators import TranslationGenerator
-from rsgan.training.tiles import Tile
+from rsgan.training.chips import batch_of_one
+from rsgan.training.tiles import Floats, OnDisk, Tile
 from rsgan.training.translation.batch import collate
 from rsgan.training.translation.config import TranslateConfig
 from rsgan.training.translation.samples import PairedDataset, PairTile, UnpairedDataset, hazed
@@ -39,7 +40,7 @@ class TranslationValidation:
         device: torch.device,
     ) -> None:
         self.config, self.dataset, self.device = config, dataset, device
-        held = {"pairs": [_cropped(pair) for pair in pairs], "hazed": list(_hazed(clear, config))}
+        held = {"pairs": [_cropped(pair, pair.target) for pair in pairs], "hazed": list(_hazed(clear, config))}
         self.pairs = {name: [tuple(x.to(device) for x in held) for held in some] for name, some in held.items()}
 
     @torch.no_grad()
@@ -110,16 +111,15 @@ Held = tuple[Tensor, Tensor, Tensor]
 """(1, C, H, W) source, (1, D, H, W) target and (1, 1, H, W) valid."""
 
 
-def _cropped(pair: PairTile) -> Held:
-    rows, columns = (slice((n - min(n, LARGEST)) // 2, (n + min(n, LARGEST)) // 2) for n in pair.tile.valid.shape)
-    source, target = pair.tile.values[:, rows, columns], pair.target[:, rows, columns]
-    valid = pair.tile.valid[None, rows, columns]
-    return tuple(torch.from_numpy(np.ascontiguousarray(x))[None] for x in (source, target, valid))  # type: ignore[return-value]
+def _cropped(tile: Tile, target: Floats | OnDisk) -> Held:
+    rows, columns = (slice((n - min(n, LARGEST)) // 2, (n + min(n, LARGEST)) // 2) for n in tile.valid.shape)
+    seen, wanted = (batch_of_one(x[:, rows, columns]) for x in (tile.values, target))
+    return seen, wanted, batch_of_one(tile.valid[None, rows, columns])
 
 
 def _hazed(clear: list[Tile], config: TranslateConfig) -> Iterator[Held]:
     for number, tile in enumerate(clear):
-        _, target, valid = _cropped(PairTile(tile, tile.values))
+        _, target, valid = _cropped(tile, tile.values)
         for draw in range(DRAWS):
             rng = torch.Generator().manual_seed((config.seed * 1_000 + number) * DRAWS + draw)
             yield hazed(target, config, rng), target, valid
