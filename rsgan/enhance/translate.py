@@ -37,7 +37,7 @@ from rsgan.errors import OutputError, RsganError, RsganWarning
 from rsgan.geo import Grid, RasterWriter, Scene, Window, WindowPlan, open_quantity
 from rsgan.geo.files import open_raster
 from rsgan.model import Model, choose_device, find_model, open_model
-from rsgan.nn.generators.translation import HazeGenerator
+from rsgan.nn.generators.haze import HazeGenerator
 from rsgan.radiometry import DTYPES, SAR_INPUT_DTYPES, Backscatter, Radiometry
 from rsgan.report.panels import Panel, limits_of, save_tiles, stretch
 

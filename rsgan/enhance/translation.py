@@ -18,7 +18,8 @@ from rsgan.errors import GridError, ModelError
 from rsgan.geo import FILL_REACH, Scene, Window, WindowPlan, plan
 from rsgan.model import Model
 from rsgan.nn.generators import TranslationGenerator
-from rsgan.nn.generators.translation import PROBED, HazeGenerator, OneWay
+from rsgan.nn.generators.haze import HazeGenerator
+from rsgan.nn.generators.translation import PROBED, OneWay
 from rsgan.nn.precision import reduced
 from rsgan.radiometry import Backscatter, Radiometry
 from rsgan.sensors.atmosphere import transmission

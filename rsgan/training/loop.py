@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
 import math
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -28,18 +26,11 @@ from rsgan.training.checkpoint import load_checkpoint, save_checkpoint
 from rsgan.training.config import Training
 from rsgan.training.games.adversary import Adversary
 from rsgan.training.health import Diagnosis, Health
+from rsgan.training.journal import Journal, Pace
 from rsgan.training.loading import AnyConfig
 from rsgan.training.processes import refuse_uneven, telling_of_lost_ones, wait_for_all
 from rsgan.training.report import save_run_report
 from rsgan.training.tasks import Batch, Task, task_of
-
-try:
-    from torch.utils.tensorboard import SummaryWriter
-except ImportError as error:
-    raise RsganError(
-        "training writes its curves for TensorBoard, which is not installed. Install the extra 'train' of rsgan, or "
-        "tensorboard itself: pip install tensorboard."
-    ) from error
 
 Stage = Literal["faithful", "adversarial"]
 CHECKPOINT, LOG, MODEL, CONFIG = "checkpoint.pt", "log.jsonl", "model.safetensors", "config.yaml"
@@ -290,56 +281,6 @@ class Trainer:
         save_model(path, self.card(probe), faithful, adversarial, judge, dtype=dtype)
 
 
-@dataclass(frozen=True)
-class Journal:
-    """The run's log: JSON lines and TensorBoard."""
-
-    path: Path
-    board: SummaryWriter
-
-    def write(self, event: str, samples_seen: int, values: dict[str, float]) -> None:
-        """Append one event."""
-        self._append({"event": event, "samples_seen": samples_seen, **values})
-        for key, value in values.items():
-            self.board.add_scalar(f"{event}/{key}", value, samples_seen)
-
-    def say(self, samples_seen: int, diagnosis: Diagnosis) -> None:
-        """Append what was found to be wrong."""
-        self._append({"event": "health", "samples_seen": samples_seen, **asdict(diagnosis)})
-
-    def _append(self, event: dict[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(event) + "\n")
-
-
-class Pace:
-    """How fast a run goes, and how much of the time it waits for tiles, since the last line of the log."""
-
-    def __init__(self, samples_seen: int) -> None:
-        self.restart(samples_seen)
-
-    def restart(self, samples_seen: int) -> None:
-        """Forget what was; held-out figures, say, took time of their own."""
-        self.samples_seen, self.waited, self.started = samples_seen, 0.0, time.monotonic()
-
-    def timed(self, source: Iterator[Batch]) -> Iterator[Batch]:
-        """The same batches, whose arrival is waited for."""
-        while True:
-            asked = time.monotonic()
-            pairs = next(source, None)
-            self.waited += time.monotonic() - asked
-            if pairs is None:
-                return
-            yield pairs
-
-    def figures(self, samples_seen: int) -> dict[str, float]:
-        """`samples_per_second` and `waiting`, a share of the time; the count begins anew."""
-        took = time.monotonic() - self.started
-        found = {"samples_per_second": (samples_seen - self.samples_seen) / took, "waiting": self.waited / took}
-        self.restart(samples_seen)
-        return found
-
-
 class Shares:
     """The samples of each batch that this process reads, from sample `start` on, in order."""
 
@@ -415,7 +356,7 @@ def _led(trainer: Trainer, run: Path, tell: Callable[[Diagnosis], None]) -> Iter
     config, task, device = trainer.config, trainer.task, trainer.device
     run.mkdir(parents=True, exist_ok=True)
     (run / CONFIG).write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
-    journal = Journal(run / LOG, SummaryWriter(str(run / "tensorboard")))
+    journal = Journal.of(run / LOG, run / "tensorboard")
     health = Health(trainer.adversary.objective)
 
     def examine(values: dict[str, float]) -> None:
@@ -438,8 +379,9 @@ def _led(trainer: Trainer, run: Path, tell: Callable[[Diagnosis], None]) -> Iter
             journal.write("train", seen, values)
             yield {"samples_seen": seen, **values}
         if due["validate"] or seen > len(task.dataset) - config.training.batch_size:
-            figures = task.validation.measure(trainer.averaged)
-            task.validation.panel(trainer.averaged, run / PANELS / f"{seen:09d}.png")
+            averaged = trainer.averaged
+            figures = task.validation.measure(averaged)
+            task.validation.panel(averaged, run / PANELS / f"{seen:09d}.png")
             journal.write("validation", seen, figures)
             examine(figures)
             yield {"samples_seen": seen, **figures}
@@ -448,7 +390,7 @@ def _led(trainer: Trainer, run: Path, tell: Callable[[Diagnosis], None]) -> Iter
             save_checkpoint(run / CHECKPOINT, trainer.state())
     save_checkpoint(run / CHECKPOINT, trainer.state())
     trainer.save(run / MODEL, task.probe())
-    journal.board.close()
+    journal.close()
     save_run_report(run / REPORT, config, run / LOG, run / PANELS)
 
 

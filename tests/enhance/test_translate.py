@@ -17,7 +17,8 @@ from rsgan.errors import ModelError, OutputError, RsganError
 from rsgan.geo import Scene
 from rsgan.model import save_model
 from rsgan.nn.generators import TranslationConfig, TranslationGenerator
-from rsgan.nn.generators.translation import HazeConfig, OneWayConfig, TranslatorConfig, UnetConfig
+from rsgan.nn.generators.haze import HazeConfig
+from rsgan.nn.generators.translation import OneWayConfig, TranslatorConfig, UnetConfig
 
 RGBN = ("B02", "B03", "B04", "B08")
 UM = (0.4924, 0.5598, 0.6646, 0.8328)

@@ -11,9 +11,9 @@ from rsgan.nn.discriminators import (
     TranslationDiscriminatorConfig,
 )
 from rsgan.nn.generators import TranslationConfig, TranslationGenerator
+from rsgan.nn.generators.haze import HazeConfig
 from rsgan.nn.generators.translation import (
     PROBED,
-    HazeConfig,
     OneWay,
     OneWayConfig,
     TranslatorConfig,

@@ -16,8 +16,9 @@ from rsgan.training.batch import Pairs, collate
 from rsgan.training.checkpoint import load_checkpoint
 from rsgan.training.config import TrainConfig
 from rsgan.training.health import Diagnosis, Health
+from rsgan.training.journal import Pace
 from rsgan.training.loading import load_config
-from rsgan.training.loop import CHECKPOINT, CONFIG, LOG, MODEL, Pace, Schedule, Trainer, batches, plain, train
+from rsgan.training.loop import CHECKPOINT, CONFIG, LOG, MODEL, Schedule, Trainer, batches, plain, train
 from rsgan.training.pairs import PairDataset
 from rsgan.training.tasks import Superres
 from rsgan.training.tiles import load_tiles
@@ -47,7 +48,8 @@ def batch_of(config: TrainConfig, start: int = 0) -> Pairs:
 
 def test_training_without_tensorboard_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    monkeypatch.delitem(sys.modules, "rsgan.training.loop")
+    for module in ("journal", "loop"):
+        monkeypatch.delitem(sys.modules, f"rsgan.training.{module}")
     with pytest.raises(RsganError, match=r"not installed\. Install the extra 'train'"):
         importlib.import_module("rsgan.training.loop")
 
@@ -211,7 +213,7 @@ def test_a_checkpoint_of_other_networks_is_refused(tiny: Tiny) -> None:
 
 def test_the_pace_tells_waiting_from_working(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 0.0, 3.0, 4.0, 4.0, 8.0, 8.0])
-    monkeypatch.setattr("rsgan.training.loop.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("rsgan.training.journal.time.monotonic", lambda: next(clock))
     pace = Pace(100)  # at 0
     stream = pace.timed(iter(["first", "second"]))
     assert next(stream) == "first"  # asked at 0, there at 3

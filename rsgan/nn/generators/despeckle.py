@@ -8,10 +8,11 @@ from itertools import zip_longest
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rsgan.nn.generators.same_pixels import SamePixelsConfig
 from rsgan.nn.precision import full
 
 LOWEST_LOG = math.log(1e-6)
@@ -20,7 +21,7 @@ CONDITIONS = 4
 """Numbers that tell a network about the speckle of a chip."""
 
 
-class DespeckleGeneratorConfig(BaseModel):
+class DespeckleGeneratorConfig(SamePixelsConfig):
     """Architecture of `DespeckleGenerator`.
 
     Attributes:
@@ -28,8 +29,6 @@ class DespeckleGeneratorConfig(BaseModel):
         descending: residual blocks at each size on the way down; as many as `channels`.
         ascending: residual blocks at each size but the coarsest on the way up, full size first.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["despeckle"] = "despeckle"
     channels: tuple[int, ...] = Field(min_length=2, max_length=6)
@@ -49,16 +48,6 @@ class DespeckleGeneratorConfig(BaseModel):
     @property
     def bands(self) -> int:
         """Channels in and out: polarisations are despeckled one by one."""
-        return 1
-
-    @property
-    def guides(self) -> int:
-        """Bands that guide: none."""
-        return 0
-
-    @property
-    def scale(self) -> int:
-        """Output pixels per input pixel."""
         return 1
 
     @property

@@ -12,47 +12,22 @@ from itertools import pairwise
 from typing import Annotated, Final, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from rsgan.errors import ConfigError, RsganError
+from rsgan.nn.generators.haze import HazeConfig, HazeGenerator
 from rsgan.nn.generators.residual import ResidualBlock
+from rsgan.nn.generators.same_pixels import OneWayFields, SamePixelsConfig, padded
 from rsgan.nn.precision import full
 from rsgan.nn.ranks import with_shared_statistics
-from rsgan.sensors.atmosphere import Haze, add_haze, remove_haze
 
-THICKEST = 3.0
-"""Optical thickness that haze may have at most: a twentieth of the ground's light gets through."""
 PROBED = 1024
 """Side of the image on which the reach of a network that is not ours is measured."""
 
 
-class _Translation(BaseModel):
-    """What all have in common.
-
-    Attributes:
-        bands: channels in.
-        target_bands: channels out.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    bands: int = Field(ge=1)
-    target_bands: int = Field(ge=1)
-
-    @property
-    def guides(self) -> int:
-        """Bands that guide: none."""
-        return 0
-
-    @property
-    def scale(self) -> int:
-        """Output pixels per input pixel."""
-        return 1
-
-
-class TranslatorConfig(_Translation):
+class TranslatorConfig(OneWayFields):
     """Architecture of `Translator`.
 
     Attributes:
@@ -67,7 +42,7 @@ class TranslatorConfig(_Translation):
     blocks: int = Field(default=6, ge=1)
 
 
-class UnetConfig(_Translation):
+class UnetConfig(OneWayFields):
     """Architecture of `Unet`.
 
     Attributes:
@@ -80,42 +55,6 @@ class UnetConfig(_Translation):
     encoder: str = "resnet18"
     depth: int = Field(default=5, ge=3, le=5)
     dropout: float = Field(default=0.0, ge=0, lt=1)
-
-
-class HazeConfig(_Translation):
-    """Architecture of `HazeGenerator`.
-
-    Attributes:
-        wavelengths_um: centre of each band.
-        removes: whether it takes haze off; else it lays haze on.
-        unit: reflectance of one network unit; the centre of both domains is 0.
-        cell: pixels per value of the haze's maps, which are smooth in between.
-        channels: width.
-        descending: residual blocks at each size on the way down; every size is half the one before.
-        ascending: the same on the way up.
-    """
-
-    kind: Literal["haze"] = "haze"
-    wavelengths_um: tuple[float, ...]
-    removes: bool = True
-    unit: float = Field(default=0.1, gt=0)
-    cell: int = Field(default=8, ge=2)
-    channels: int = Field(default=48, ge=4)
-    descending: tuple[int, ...] = Field(default=(1, 1, 2), min_length=1)
-    ascending: tuple[int, ...] = (1, 1)
-
-    @model_validator(mode="after")
-    def _fits(self) -> HazeConfig:
-        if not len(self.wavelengths_um) == self.bands == self.target_bands:
-            raise ValueError(
-                f"bands is {self.bands}, target_bands {self.target_bands}, and there are {len(self.wavelengths_um)} "
-                "wavelengths_um; haze changes no band into another, so the three must agree"
-            )
-        if len(self.descending) != len(self.ascending) + 1:
-            raise ValueError(
-                f"descending names {len(self.descending)} sizes and ascending {len(self.ascending)}; expected one less"
-            )
-        return self
 
 
 class Translator(nn.Module):
@@ -164,7 +103,7 @@ class Translator(nn.Module):
 
     def forward(self, observed: Tensor) -> Tensor:
         """(N, bands, H, W) -> (N, target_bands, H, W), network units, float32."""
-        seen = _padded(observed, self.stride)
+        seen = padded(observed, self.stride)
         first, *_, deep = self.features(seen)
         for block in self.body[len(self.body) // 2 :]:
             deep = block(deep)
@@ -228,115 +167,15 @@ class Unet(nn.Module):
 
     def features(self, observed: Tensor) -> list[Tensor]:
         """Of the encoder, but for the image itself."""
-        found: list[Tensor] = self.net.encoder(_padded(observed, self.stride))[1:]
+        found: list[Tensor] = self.net.encoder(padded(observed, self.stride))[1:]
         return found
 
     def forward(self, observed: Tensor) -> Tensor:
         """(N, bands, H, W) -> (N, target_bands, H, W), network units, float32."""
-        features = self.net.encoder(_padded(observed, self.stride))
+        features = self.net.encoder(padded(observed, self.stride))
         features[-1] = self.dropout(features[-1])
         made: Tensor = self.net.segmentation_head(self.net.decoder(features))
         return full(made[..., : observed.shape[2], : observed.shape[3]])
-
-
-class HazeGenerator(nn.Module):
-    """Finds the haze over a scene, and takes it off (or lays it on) by the law of scattering.
-
-    All that it learns are smooth maps: thickness, its exponent and the airlight, one value per cell. So it can change
-    levels, colour and contrast, and cannot invent detail. What it looks at are means, minima and spreads of the cells:
-    the minima are what haze shows in first.
-
-    Source: `sensors.atmosphere`; the minima after He et al. 2011, doi:10.1109/TPAMI.2010.168.
-    """
-
-    def __init__(self, config: HazeConfig) -> None:
-        super().__init__()
-        self.config = config
-        width, steps = config.channels, len(config.ascending)
-        self.head = nn.Conv2d(3 * config.bands, width, 3, padding=1)
-        self.down = nn.ModuleList(nn.Conv2d(width, width, 2, stride=2) for _ in range(steps))
-        self.up = nn.ModuleList(nn.Conv2d(width, 4 * width, 1) for _ in range(steps))
-        self.descend, self.ascend = (
-            nn.ModuleList(nn.Sequential(*(ResidualBlock(width) for _ in range(count))) for count in counts)
-            for counts in (config.descending, config.ascending)
-        )
-        self.tail = nn.Conv2d(width, 2 + config.bands, 3, padding=1)
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
-
-    @property
-    def stride(self) -> int:
-        """Pixels of which windows must begin at a multiple."""
-        return int(self.config.cell * 2 ** len(self.config.ascending))
-
-    @property
-    def receptive_field(self) -> int:
-        """Pixels that an output pixel can depend on, to each side of its own; a multiple of the stride."""
-        config = self.config
-        ascending = (*config.ascending, 0)
-        reach = sum(
-            config.cell * 2**size * 2 * (down + up)
-            for size, (down, up) in enumerate(zip(config.descending, ascending, strict=True))
-        )
-        reach += 4 * config.cell  # head, tail, and the maps in between their values
-        return int(math.ceil((reach + self.stride - 1) / self.stride) * self.stride)
-
-    def haze(self, observed: Tensor) -> Haze:
-        """What it finds over (N, bands, H, W) network units, in maps of the same height and width."""
-        height, width = observed.shape[2:]
-        maps = full(self._maps(self._cells(_padded(observed, self.stride))))
-        fine = functional.interpolate(maps, scale_factor=self.config.cell, mode="bilinear", align_corners=False)
-        thickness, angstrom, airlight = fine[..., :height, :width].split([1, 1, self.config.bands], 1)
-        return Haze(_above_zero(thickness), 2 * _between(angstrom), _between(airlight + 0.5))
-
-    def forward(self, observed: Tensor) -> Tensor:
-        """(N, bands, H, W) -> the same shape, network units, float32."""
-        haze = self.haze(observed)
-        wavelengths = torch.tensor(self.config.wavelengths_um).to(observed)
-        change = remove_haze if self.config.removes else add_haze
-        return change(full(observed) * self.config.unit, haze, wavelengths) / self.config.unit
-
-    def _cells(self, observed: Tensor) -> Tensor:
-        cell = self.config.cell
-        mean = functional.avg_pool2d(observed, cell)
-        lowest = -functional.max_pool2d(-observed, cell)
-        square = functional.avg_pool2d(observed.square(), cell)
-        spread = (square - mean.square()).clamp_min(1e-6).sqrt()
-        return torch.cat([mean, lowest, spread], 1)
-
-    def _maps(self, cells: Tensor) -> Tensor:
-        features, kept = functional.relu(self.head(cells)), []
-        for size, blocks in enumerate(self.descend):
-            if size:
-                features = functional.relu(self.down[size - 1](features))
-            features = blocks(features)
-            kept.append(features)
-        for size in range(len(self.ascend) - 1, -1, -1):
-            features = functional.pixel_shuffle(self.up[size](features), 2) + kept[size]
-            features = self.ascend[size](features)
-        maps: Tensor = self.tail(features)
-        return maps
-
-
-def _above_zero(x: Tensor) -> Tensor:
-    """0 .. `THICKEST`, rising everywhere.
-
-    Its slope falls with 1 / x^2 only, so a network that found no haze can still learn that there is some, where the
-    slope of a sigmoid would be gone.
-    """
-    above = (x + (x.square() + 0.5).sqrt()) / 8
-    return THICKEST * above / (THICKEST + above)
-
-
-def _between(x: Tensor) -> Tensor:
-    """0 .. 1, likewise."""
-    return (1 + x / (1 + x.abs())) / 2
-
-
-def _padded(observed: Tensor, stride: int) -> Tensor:
-    """Rows and columns repeated up to a multiple of the stride."""
-    height, width = (-n % stride for n in observed.shape[2:])
-    return functional.pad(observed, (0, width, 0, height), mode="replicate") if height or width else observed
 
 
 OneWayConfig = Annotated[TranslatorConfig | UnetConfig | HazeConfig, Field(discriminator="kind")]
@@ -347,7 +186,7 @@ ONE_WAY: Final[dict[str, type[OneWay]]] = {"translator": Translator, "unet": Une
 """Kind -> class."""
 
 
-class TranslationConfig(BaseModel):
+class TranslationConfig(SamePixelsConfig):
     """Architecture of `TranslationGenerator`.
 
     Attributes:
@@ -355,8 +194,6 @@ class TranslationConfig(BaseModel):
         back: from the target to the source domain; None where only the first is learnt.
         projection: width of the heads that contrastive training compares features through; 0 without.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["translation"] = "translation"
     forth: OneWayConfig
@@ -377,16 +214,6 @@ class TranslationConfig(BaseModel):
     def bands(self) -> int:
         """Channels in."""
         return self.forth.bands
-
-    @property
-    def guides(self) -> int:
-        """Bands that guide: none."""
-        return 0
-
-    @property
-    def scale(self) -> int:
-        """Output pixels per input pixel."""
-        return 1
 
 
 class TranslationGenerator(nn.Module):

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from rsgan.card import Domain
 from rsgan.nn.discriminators import TranslationDiscriminatorConfig
 from rsgan.nn.generators import TranslationConfig
-from rsgan.nn.generators.translation import HazeConfig
+from rsgan.nn.generators.haze import HazeConfig
 from rsgan.sensors import atmosphere
 from rsgan.training.config import AdversaryConfig, Frozen, Training, refuse_two_ways
 
