@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 import torch
 import yaml
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
@@ -304,7 +305,13 @@ def batches(task: Task, training: Training, start: int) -> Iterator[Batch]:
         batch_sampler=Shares(start, len(task.dataset), training.batch_size),
         collate_fn=task.collate,
         num_workers=training.workers,
+        worker_init_fn=_one_thread,
     )
+
+
+def _one_thread(worker: int) -> None:
+    """A reader computes with the one core that torch leaves it; the threads of numpy's algebra would take the loop's."""
+    threadpool_limits(1, user_api="blas")
 
 
 def train(
