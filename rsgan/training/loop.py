@@ -310,7 +310,7 @@ def batches(task: Task, training: Training, start: int) -> Iterator[Batch]:
 
 
 def _one_thread(worker: int) -> None:
-    """A reader computes with the one core that torch leaves it; the threads of numpy's algebra would take the loop's."""
+    """A reader computes with one core, as torch has it; the threads of numpy's algebra would take the loop's."""
     threadpool_limits(1, user_api="blas")
 
 
