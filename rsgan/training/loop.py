@@ -339,6 +339,7 @@ def train(
     """
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
+        threadpool_limits(config.training.threads, user_api="blas")
     refuse_uneven(config.training.batch_size)
     if (run / CHECKPOINT).exists() and not resume:
         raise ConfigError(f"{run} holds a run already. Go on with --resume, or give another folder with --out.")
