@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from rsgan.cli.options import (
-    device_choice,
+    carry_out,
+    date_choice,
+    fields_of,
     friendly_errors,
+    gsd_choice,
     names,
+    nodata_choice,
     numbers,
-    part_choice,
-    precision_choice,
-    progress_bar,
+    output_choice,
+    running_choice,
     symmetries_choice,
     talk,
     verbosity,
 )
-from rsgan.errors import RsganError
-
-if TYPE_CHECKING:
-    from rsgan.enhance.speckle_method import DespeckleOptions, SarReading
 
 QUANTITIES = click.Choice(["intensity", "amplitude", "db"])
 
@@ -87,18 +85,13 @@ def looks_or_auto(_: click.Context, parameter: click.Parameter, text: str) -> fl
     "--preview", type=click.Path(path_type=Path), help="PNG with observed, despeckled and ratio side by side."
 )
 @click.option("--bands", callback=names, help="Bands to take: names or numbers from 1, 'VV,VH'  [default: all]")
-@click.option("--gsd", type=float, help="Metres per pixel, where the file does not say.")
-@click.option("--nodata", type=float, help="Stored number that says 'no data', where the file does not declare it.")
+@gsd_choice
+@nodata_choice
 @click.option("--zero-valid", is_flag=True, help="An intensity of exactly 0 was measured; else it is fill.")
-@click.option("--date", help="Which date of a NetCDF file or Zarr group that has several: '2018-05-07'.")
-@click.option("--window", type=int, default=768, show_default=True, help="Side of the windows, pixels.")
-@click.option("--batch", type=int, default=1, show_default=True, help="Windows per call of the network.")
-@device_choice
-@precision_choice
-@part_choice
+@date_choice
+@running_choice(768)
 @symmetries_choice("1 is about three times as fast as 4, and 0.15 to 0.3 dB worse")
-@click.option("--dry-run", is_flag=True, help="Say what would be done: quantity, windows, memory, size, time.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+@output_choice
 @verbosity
 def command(
     inputs: tuple[str, ...],
@@ -122,43 +115,19 @@ def command(
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         from rsgan.enhance.despeckle import prepare
+        from rsgan.enhance.speckle_method import DespeckleOptions, SarReading
         from rsgan.enhance.speckle_report import check_pictures, save_preview, save_report
 
+        settings |= {"symmetries": int(settings["symmetries"])}
         job = prepare(
             inputs, settings["out"], method=settings["method"], model=settings["model"],
-            reading=_reading(settings), options=_options(settings),
+            reading=fields_of(SarReading, settings), options=fields_of(DespeckleOptions, settings),
         )  # fmt: skip
         with job:
             job.check(preview)
             check_pictures(report, preview, overwrite=settings["overwrite"])
-            talk((f"note: {note}" for note in job.notes), quiet=quiet)
-            talk(job.lines(verbose=verbose), quiet=quiet)
-            if dry_run:
-                talk([*job.estimate_lines(), "dry run: nothing was written"], quiet=quiet)
-                return
-            with progress_bar("despeckling", quiet=quiet) as progress:
-                result = job.run(progress)
-            talk(result.lines(job.scene.bands), quiet=quiet)
-            click.echo(str(result.path))
+            result = carry_out(job, "despeckling", dry_run=dry_run, quiet=quiet, verbose=verbose)
             for path, save in ((report, save_report), (preview, save_preview)):
-                if path is not None:
+                if result is not None and path is not None:
                     save(path, job, result)
                     talk([f"wrote {path}"], quiet=quiet)
-
-
-def _reading(settings: dict[str, Any]) -> SarReading:
-    from rsgan.enhance.speckle_method import SarReading
-
-    settings = settings | {"gsd_m": settings["gsd"]}
-    return SarReading(**{field.name: settings[field.name] for field in fields(SarReading)})
-
-
-def _options(settings: dict[str, Any]) -> DespeckleOptions:
-    """Options from flags; values that no scene could make right are wrong use."""
-    from rsgan.enhance.speckle_method import DespeckleOptions
-
-    given = {field.name: settings[field.name] for field in fields(DespeckleOptions) if field.name in settings}
-    try:
-        return DespeckleOptions(**given | {"symmetries": int(settings["symmetries"])})
-    except RsganError as error:
-        raise click.UsageError(str(error)) from error

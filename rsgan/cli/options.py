@@ -2,18 +2,66 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import click
 
 from rsgan.errors import RsganError
 
 Command = TypeVar("Command", bound=Callable[..., object])
+Anything = TypeVar("Anything")
+
+
+class Done(Protocol):
+    """What a job tells when it is done."""
+
+    @property
+    def path(self) -> Path:
+        """The raster that was written."""
+
+    def lines(self) -> list[str]:
+        """The result in words."""
+
+
+AnyDone = TypeVar("AnyDone", bound=Done, covariant=True)
+
+
+class Job(Protocol[AnyDone]):
+    """One scene, one way, one output, ready to run."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user must be told before the work."""
+
+    def lines(self, *, verbose: bool = False) -> list[str]:
+        """The plan in words."""
+
+    def estimate_lines(self) -> list[str]:
+        """Memory, size and time in words."""
+
+    def run(self, progress: Callable[[int, int], None] | None = None) -> AnyDone:
+        """Do it."""
+
+
+def carry_out(job: Job[AnyDone], what: str, *, dry_run: bool, quiet: bool, verbose: bool) -> AnyDone | None:
+    """Say what will be done, do it under a bar that is called `what`, say what was done; None after a dry run."""
+    talk((f"note: {note}" for note in job.notes), quiet=quiet)
+    talk(job.lines(verbose=verbose), quiet=quiet)
+    if dry_run:
+        talk([*job.estimate_lines(), "dry run: nothing was written"], quiet=quiet)
+        return None
+    with progress_bar(what, quiet=quiet) as progress:
+        result = job.run(progress)
+    talk(result.lines(), quiet=quiet)
+    click.echo(str(result.path))
+    return result
 
 
 @contextmanager
@@ -142,3 +190,66 @@ def part_choice(command: Command) -> Command:
     return click.option("--bbox", callback=map_units, metavar="L,B,R,T", help="Part of the scene, in its coordinates.")(
         command
     )
+
+
+def optical_choice(command: Command) -> Command:
+    """Add what an optical raster may not say of itself: --reflectance-scale, --gsd, --nodata, --mask-clouds, --date."""
+    scale = "Stored number that means reflectance 1  [default: from the file]"
+    clouds = "Make clouds, cirrus and cloud shadows nodata, by SCL, MSK_CLASSI, QA_PIXEL or Fmask."
+    command = date_choice(command)
+    command = click.option("--mask-clouds", is_flag=True, help=clouds)(command)
+    return click.option("--reflectance-scale", type=float, help=scale)(gsd_choice(nodata_choice(command)))
+
+
+def date_choice(command: Command) -> Command:
+    """Add --date."""
+    return click.option("--date", help="Which date of a NetCDF file or Zarr group that has several: '2018-05-07'.")(
+        command
+    )
+
+
+def gsd_choice(command: Command) -> Command:
+    """Add --gsd."""
+    return click.option("--gsd", "gsd_m", type=float, help="Metres per pixel, where the file does not say.")(command)
+
+
+def nodata_choice(command: Command) -> Command:
+    """Add --nodata."""
+    return click.option(
+        "--nodata", type=float, help="Stored number that says 'no data', where the file does not declare it."
+    )(command)
+
+
+def running_choice(side: int) -> Callable[[Command], Command]:
+    """Add how any task runs: --window of `side` pixels, --batch, --device, --precision, --bbox, --crop."""
+
+    def added(command: Command) -> Command:
+        command = device_choice(precision_choice(part_choice(command)))
+        command = click.option(
+            "--batch", type=int, default=1, show_default=True, help="Windows per call of the network."
+        )(command)
+        return click.option(
+            "--window", type=int, default=side, show_default=True, help="Side of the windows, input pixels."
+        )(command)
+
+    return added
+
+
+def output_choice(command: Command) -> Command:
+    """Add --dry-run and --overwrite."""
+    command = click.option("--overwrite", is_flag=True, help="Replace an existing output.")(command)
+    return click.option(
+        "--dry-run", is_flag=True, help="Say what would be done: radiometry, windows, memory, size, time."
+    )(command)
+
+
+def fields_of(kind: type[Anything], settings: dict[str, Any]) -> Anything:
+    """A dataclass of the options that carry its fields' names; values that no scene could make right are wrong use.
+
+    Raises:
+        click.UsageError: naming the flag.
+    """
+    try:
+        return kind(**{name: settings[name] for name in inspect.signature(kind).parameters if name in settings})
+    except RsganError as error:
+        raise click.UsageError(str(error)) from error

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from rsgan.cli.options import (
-    device_choice,
+    carry_out,
+    fields_of,
     friendly_errors,
     names,
-    part_choice,
-    precision_choice,
-    progress_bar,
+    optical_choice,
+    output_choice,
+    running_choice,
     symmetries_choice,
     talk,
     verbosity,
 )
-from rsgan.errors import RsganError
-
-if TYPE_CHECKING:
-    from rsgan.enhance.options import Options, Reading
 
 
 @click.command(name="superres", short_help="Sharpen a multispectral raster.")
@@ -48,22 +44,8 @@ if TYPE_CHECKING:
 @click.option(
     "--bands", callback=names, help="Bands to take, in the model's order: names or numbers from 1, 'B02,B03,B04,B08'."
 )
-@click.option(
-    "--reflectance-scale", type=float, help="Stored number that means reflectance 1  [default: from the file]"
-)
-@click.option("--gsd", type=float, help="Metres per pixel, where the file does not say.")
-@click.option("--nodata", type=float, help="Stored number that says 'no data', where the file does not declare it.")
-@click.option(
-    "--mask-clouds",
-    is_flag=True,
-    help="Make clouds, cirrus and cloud shadows nodata, by SCL, MSK_CLASSI, QA_PIXEL or Fmask.",
-)
-@click.option("--date", help="Which date of a NetCDF file or Zarr group that has several: '2018-05-07'.")
-@click.option("--window", type=int, default=512, show_default=True, help="Side of the windows, input pixels.")
-@click.option("--batch", type=int, default=1, show_default=True, help="Windows per call of the network.")
-@device_choice
-@precision_choice
-@part_choice
+@optical_choice
+@running_choice(512)
 @click.option(
     "--consistency",
     type=click.Choice(["on", "off"]),
@@ -88,8 +70,7 @@ if TYPE_CHECKING:
     help="GeoTIFF for the standard error of every pixel (reflectance), as calibrated on held-out places.",
 )
 @click.option("--preview", type=click.Path(path_type=Path), help="PNG with input, bicubic and enhanced side by side.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done: model, windows, memory, size, time.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+@output_choice
 @verbosity
 def command(
     inputs: tuple[str, ...],
@@ -111,43 +92,18 @@ def command(
       rsgan superres B02.tif B03.tif B04.tif B08.tif --scale 4 -o sharper.tif
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
+        from rsgan.enhance.options import Options, Reading
         from rsgan.enhance.superres import prepare
 
+        settings |= {"consistency": settings["consistency"] == "on", "symmetries": int(settings["symmetries"])}
         job = prepare(
             inputs, settings["out"], model=settings["model"], method=settings["method"], scale=settings["scale"],
-            reading=_reading(settings), options=_options(settings),
+            reading=fields_of(Reading, settings), options=fields_of(Options, settings),
         )  # fmt: skip
         with job:
             if preview is not None:
                 job.check(preview)
-            talk((f"note: {note}" for note in job.notes), quiet=quiet)
-            talk(job.lines(verbose=verbose), quiet=quiet)
-            if dry_run:
-                talk([*job.estimate_lines(), "dry run: nothing was written"], quiet=quiet)
-                return
-            with progress_bar("enhancing", quiet=quiet) as progress:
-                result = job.run(progress)
-            talk(result.lines(), quiet=quiet)
-            click.echo(str(result.path))
-            if preview is not None:
+            result = carry_out(job, "enhancing", dry_run=dry_run, quiet=quiet, verbose=verbose)
+            if result is not None and preview is not None:
                 job.preview(preview)
                 talk([f"wrote {preview}"], quiet=quiet)
-
-
-def _reading(settings: dict[str, Any]) -> Reading:
-    from rsgan.enhance.options import Reading
-
-    settings = settings | {"gsd_m": settings["gsd"]}
-    return Reading(**{field.name: settings[field.name] for field in fields(Reading)})
-
-
-def _options(settings: dict[str, Any]) -> Options:
-    """Options from flags; values that no scene could make right are wrong use."""
-    from rsgan.enhance.options import Options
-
-    given = {field.name: settings[field.name] for field in fields(Options) if field.name in settings}
-    given |= {"consistency": settings["consistency"] == "on", "symmetries": int(settings["symmetries"])}
-    try:
-        return Options(**given)
-    except RsganError as error:
-        raise click.UsageError(str(error)) from error

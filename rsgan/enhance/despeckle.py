@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.options import chosen_part
-from rsgan.enhance.outputs import TAGS_OF_THE_INPUT
+from rsgan.enhance.outputs import kept_tags
 from rsgan.enhance.paths import as_paths, refuse_the_input, refuse_twice
 from rsgan.enhance.speckle import (
     Network,
@@ -52,6 +52,7 @@ class Despeckled:
 
     Attributes:
         path: the raster that was written.
+        bands: of it.
         statistics: what was decided about the scene.
         figures: of each band.
         ratio: the raster of the ratio image; None without.
@@ -59,22 +60,23 @@ class Despeckled:
     """
 
     path: Path
+    bands: tuple[str, ...]
     statistics: SpeckleStatistics
     figures: tuple[SpeckleFigures, ...]
     ratio: Path | None
     seconds: float
 
-    def lines(self, bands: Sequence[str]) -> list[str]:
+    def lines(self) -> list[str]:
         """The result in words."""
         statistics = self.statistics
-        laws = zip(bands, statistics.looks, statistics.correlation, self.figures, strict=True)
+        laws = zip(self.bands, statistics.looks, statistics.correlation, self.figures, strict=True)
         rows = [
             f"{name}: {looks:.2f} looks, neighbours' correlation {rho[0]:.2f} x {rho[1]:.2f} ({statistics.source}); "
             f"{_in_words(figures)}"
             for name, looks, rho, figures in laws
         ]
         ratio = [] if self.ratio is None else [f"wrote {self.ratio}, observed / despeckled"]
-        return [*rows, *statistics.doubts(bands), *ratio, f"wrote {self.path} in {self.seconds:.1f} s"]
+        return [*rows, *statistics.doubts(self.bands), *ratio, f"wrote {self.path} in {self.seconds:.1f} s"]
 
 
 def _in_words(figures: SpeckleFigures) -> str:
@@ -199,7 +201,7 @@ class DespeckleJob:
         scene, same = self.scene, self.stored.quantity == self.radiometry.quantity
         return RasterWriter(
             self.path,
-            grid=self._grid,
+            grid=scene.grid.crop(self.part),
             count=len(scene.bands),
             dtype=self.stored.dtype,
             nodata=scene.output_nodata if same else float("nan"),
@@ -208,7 +210,7 @@ class DespeckleJob:
             scales=scene.stated.scales if same else None,
             offsets=scene.stated.offsets if same else None,
             units=scene.stated.units if same else None,
-            tags={key: value for key, value in scene.tags.items() if not key.upper().startswith(TAGS_OF_THE_INPUT)},
+            tags=kept_tags(scene),
             overwrite=self.options.overwrite,
             cog=self.options.cog,
             overviews=self.stored,
@@ -221,7 +223,7 @@ class DespeckleJob:
             return None
         return RasterWriter(
             self.options.ratio,
-            grid=self._grid,
+            grid=self.scene.grid.crop(self.part),
             count=len(self.scene.bands),
             dtype="float32",
             nodata=float("nan"),
@@ -234,11 +236,6 @@ class DespeckleJob:
             cog=self.options.cog,
             control_points=self.scene.control_points(self.part),
         )
-
-    @property
-    def _grid(self) -> Any:  # noqa: ANN401 - geo.Grid
-        grid = self.scene.grid.crop(self.part)
-        return grid if self.scene.grid.has_transform else replace(grid, transform=self.scene.grid.transform)
 
     def _remove(self, statistics: SpeckleStatistics, groups: tuple[tuple[int, ...], ...]) -> Remove:
         model, options = self.method.model, self.options
@@ -289,7 +286,7 @@ class DespeckleJob:
             if ratio is not None:
                 writer.assemble()  # a disk that is full now leaves neither of the two
         seconds = time.perf_counter() - started
-        return Despeckled(self.path, statistics, figures, options.ratio, seconds)
+        return Despeckled(self.path, self.scene.bands, statistics, figures, options.ratio, seconds)
 
     def _tags(self, statistics: SpeckleStatistics, figures: Sequence[SpeckleFigures]) -> dict[str, str]:
         model = self.method.model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -291,9 +291,6 @@ def plan_job(scene: Scene, guiding: Guiding | None, method: Method, out: Path, o
     part = chosen_part(scene, options)
     windows = tuple(plan(scene.grid.shape, options.window, halo=method.halo, part=part))
     grid = scene.grid.crop(part).refine(method.scale)
-    if not scene.grid.has_transform:
-        # refining scales the identity too, and the output would claim a place that nobody stated
-        grid = replace(grid, transform=scene.grid.transform)
     outputs = Outputs(scene, guiding, method, out, options, grid)
     outputs.check()
     return Job(scene, guiding, method, outputs, options, part, windows)

@@ -30,6 +30,11 @@ TAGS_OF_THE_INPUT = (
 """Beginnings of tags that describe the input's pixels or one file of several, and would be wrong in the output."""
 
 
+def kept_tags(scene: Scene) -> dict[str, str]:
+    """Tags of the input that hold for the output too."""
+    return {key: value for key, value in scene.tags.items() if not key.upper().startswith(TAGS_OF_THE_INPUT)}
+
+
 @dataclass(frozen=True)
 class Outputs:
     """The rasters of one job.
@@ -92,7 +97,7 @@ class Outputs:
             scales=each(lambda s: s.stated.scales),
             offsets=each(lambda s: s.stated.offsets),
             units=each(lambda s: s.stated.units),
-            tags={key: value for key, value in scene.tags.items() if not key.upper().startswith(TAGS_OF_THE_INPUT)},
+            tags=kept_tags(scene),
             overwrite=self.options.overwrite,
             cog=self.options.cog,
         )

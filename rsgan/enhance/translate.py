@@ -20,7 +20,7 @@ from rsgan.card import Domain
 from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.choice import departs, metres
 from rsgan.enhance.options import Reading, chosen_part
-from rsgan.enhance.outputs import TAGS_OF_THE_INPUT
+from rsgan.enhance.outputs import kept_tags
 from rsgan.enhance.paths import as_paths, refuse_the_input, refuse_twice
 from rsgan.enhance.preview import check_preview, worth_showing
 from rsgan.enhance.translation import (
@@ -34,10 +34,11 @@ from rsgan.enhance.translation import (
 )
 from rsgan.enhance.walk import Progress, walk
 from rsgan.errors import OutputError, RsganError, RsganWarning
-from rsgan.geo import Grid, RasterWriter, Scene, Window, WindowPlan, open_quantity
+from rsgan.geo import RasterWriter, Scene, Window, WindowPlan, open_quantity
 from rsgan.geo.files import open_raster
 from rsgan.model import Model, choose_device, find_model, open_model
 from rsgan.nn.generators.haze import HazeGenerator
+from rsgan.nn.generators.translation import OneWay
 from rsgan.radiometry import DTYPES, SAR_INPUT_DTYPES, Backscatter, Radiometry
 from rsgan.report.panels import Panel, limits_of, save_tiles, stretch
 
@@ -51,21 +52,23 @@ class Translated:
 
     Attributes:
         path: the raster that was written.
+        bands: of it.
         change: mean of (translated - observed) per band, in the units of the domain; None where the domains differ.
         transmission: the raster of the transmission; None without.
         seconds: wall time.
     """
 
     path: Path
+    bands: tuple[str, ...]
     change: NDArray[np.float64] | None
     transmission: Path | None
     seconds: float
 
-    def lines(self, bands: Sequence[str]) -> list[str]:
+    def lines(self) -> list[str]:
         """The result in words."""
         lines = []
         if self.change is not None:
-            rows = " ".join(f"{name} {value:+.4f}" for name, value in zip(bands, self.change, strict=True))
+            rows = " ".join(f"{name} {value:+.4f}" for name, value in zip(self.bands, self.change, strict=True))
             lines.append(f"mean change: {rows}")
         if self.transmission is not None:
             lines.append(f"wrote {self.transmission}, the share of the ground's light that gets through")
@@ -80,6 +83,7 @@ class TranslateJob:
         scene: open scene.
         model: open model.
         direction: which way.
+        way: the network of that direction.
         path: raster to write.
         options: how.
         part: what is translated, in the scene's pixels.
@@ -89,6 +93,7 @@ class TranslateJob:
     scene: Scene
     model: Model
     direction: Direction
+    way: OneWay
     path: Path
     options: TranslateOptions
     part: Window
@@ -162,10 +167,9 @@ class TranslateJob:
 
     def _enhancer(self) -> TranslationEnhancer:
         options, (source, target) = self.options, self.domains
-        network = way_of(self.model, self.direction, options.sharpness)
         keep = options.transmission is not None
         return TranslationEnhancer(
-            network, source, target, choose_device(options.device), options.precision, self._widest, keep
+            self.way, source, target, choose_device(options.device), options.precision, self._widest, keep
         )
 
     def _stored(self) -> Radiometry | Backscatter | None:
@@ -185,11 +189,6 @@ class TranslateJob:
         stored = self._stored()
         return np.dtype("float32" if stored is None else stored.dtype)
 
-    @property
-    def _grid(self) -> Grid:
-        grid = self.scene.grid.crop(self.part)
-        return grid if self.scene.grid.has_transform else replace(grid, transform=self.scene.grid.transform)
-
     def writer(self) -> RasterWriter:
         """Writer of the translated raster; creates nothing before ``with``.
 
@@ -202,7 +201,7 @@ class TranslateJob:
         named = [said or name for said, name in zip(scene.descriptions, scene.bands, strict=True)]
         return RasterWriter(
             self.path,
-            grid=self._grid,
+            grid=scene.grid.crop(self.part),
             count=count,
             dtype=str(self._writer_type()),
             nodata=scene.output_nodata if keeps else float("nan"),
@@ -211,7 +210,7 @@ class TranslateJob:
             scales=(scene.stated.scales[0],) * count if keeps else None,
             offsets=(scene.stated.offsets[0],) * count if keeps else None,
             units=scene.stated.units if same and keeps else None,
-            tags={key: value for key, value in scene.tags.items() if not key.upper().startswith(TAGS_OF_THE_INPUT)},
+            tags=kept_tags(scene),
             overwrite=self.options.overwrite,
             cog=self.options.cog,
             overviews=stored if isinstance(stored, Backscatter) else None,
@@ -224,7 +223,7 @@ class TranslateJob:
             return None
         return RasterWriter(
             self.options.transmission,
-            grid=self._grid,
+            grid=self.scene.grid.crop(self.part),
             count=len(self.scene.bands),
             dtype="float32",
             nodata=float("nan"),
@@ -247,7 +246,7 @@ class TranslateJob:
         self.writer()
         other = self.options.transmission
         if other is not None:
-            if not isinstance(way_of(self.model, self.direction, None), HazeGenerator):
+            if not isinstance(self.way, HazeGenerator):
                 raise OutputError(f"--transmission: {self.model.card.name} finds no haze. Leave it out.")
             if other.resolve() == self.path.resolve():
                 raise OutputError(f"--transmission {other} is the output itself. Give another name.")
@@ -282,7 +281,7 @@ class TranslateJob:
             writer.update_tags(**self._tags(change))
             if beside is not None:
                 writer.assemble()  # a disk that is full now leaves neither of the two
-        return Translated(self.path, change, self.options.transmission, time.perf_counter() - started)
+        return Translated(self.path, target.bands, change, self.options.transmission, time.perf_counter() - started)
 
     def _tags(self, change: NDArray[np.float64] | None) -> dict[str, str]:
         source, target = self.domains
@@ -366,15 +365,15 @@ def prepare(
     refuse_twice(sources)
     opened = open_model(find_model(MODEL if model is None else model))
     source, target = domains_of(opened, direction)
-    way_of(opened, direction, options.sharpness)
+    way = way_of(opened, direction, options.sharpness)
     with ExitStack() as opening:
         scene = opening.enter_context(
             open_quantity(sources, source.quantity, source.bands, sensor_name=source.sensor, **vars(reading))
         )
         part = chosen_part(scene, options)
-        windows = windows_of(scene, opened, direction, options, part)
+        windows = windows_of(scene, opened, way, options, part)
         path = Path(out) if out is not None else default_output(Path(sources[0]), target)
-        job = TranslateJob(scene, opened, direction, path, options, part, tuple(windows))
+        job = TranslateJob(scene, opened, direction, way, path, options, part, tuple(windows))
         job.check()
         opening.pop_all()
         return job

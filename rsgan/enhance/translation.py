@@ -140,15 +140,12 @@ def way_of(model: Model, direction: Direction, sharpness: float | None) -> OneWa
     return generator.back
 
 
-def windows_of(
-    scene: Scene, model: Model, direction: Direction, options: TranslateOptions, part: Window
-) -> list[WindowPlan]:
+def windows_of(scene: Scene, model: Model, way: OneWay, options: TranslateOptions, part: Window) -> list[WindowPlan]:
     """Windows with context; one window for a network that looks at everything.
 
     Raises:
         GridError: such a network, and a part that is too large for it.
     """
-    way = way_of(model, direction, options.sharpness)
     if way.receptive_field < PROBED:
         return plan(
             scene.grid.shape, options.window, stride=way.stride, halo=way.receptive_field + FILL_REACH, part=part

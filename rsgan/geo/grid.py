@@ -153,7 +153,7 @@ class Grid:
         return parallel_radius_m * radians_per_unit, meridian_radius_m * radians_per_unit
 
     def crop(self, window: Window) -> "Grid":
-        """The grid of the pixels in `window`.
+        """The grid of the pixels in `window`; of a raster that says no place, a part says none either.
 
         Raises:
             GridError: If the window is empty or reaches outside the grid.
@@ -167,10 +167,12 @@ class Grid:
                 f"Choose one inside it."
             )
         t, (x, y) = self.transform, _apply(self.transform, column, row)
-        return Grid(self.crs, Affine(t.a, t.b, x, t.d, t.e, y), (height, width))
+        return self._of(Affine(t.a, t.b, x, t.d, t.e, y), (height, width))
 
     def refine(self, scale: int) -> "Grid":
         """The grid with the same corners and `scale` times as many pixels each way; its gsd is exactly gsd / scale.
+
+        That of a raster that says no place says none either.
 
         Raises:
             GridError: If `scale` is below 1.
@@ -179,7 +181,11 @@ class Grid:
             raise GridError(f"scale is {scale}; expected a whole number of at least 1.")
         t = self.transform
         finer = Affine(t.a / scale, t.b / scale, t.c, t.d / scale, t.e / scale, t.f)
-        return Grid(self.crs, finer, (self.height * scale, self.width * scale))
+        return self._of(finer, (self.height * scale, self.width * scale))
+
+    def _of(self, transform: Affine, shape: tuple[int, int]) -> "Grid":
+        """A grid with that transform, unless this one has none: scaled or moved, an identity would claim a place."""
+        return Grid(self.crs, transform if self.has_transform else self.transform, shape)
 
     def window_of_bounds(self, bounds: Bounds) -> Window:
         """Smallest window of whole pixels around `bounds`, cut to the raster.

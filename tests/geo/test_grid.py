@@ -75,6 +75,13 @@ def test_refining_by_less_than_one_is_refused() -> None:
         Grid(UTM, NORTH_UP, (2, 2)).refine(0)
 
 
+def test_parts_and_finer_pixels_of_a_raster_without_a_place_have_none_either() -> None:
+    nowhere = Grid(None, Affine.identity(), (8, 6))
+    made = nowhere.crop(Window(2, 1, 3, 4)).refine(2)
+    assert made.shape == (8, 6)
+    assert not made.has_transform
+
+
 @pytest.mark.parametrize("transform", TRANSFORMS)
 def test_cropped_grid_keeps_the_place_of_its_pixels(transform: Affine) -> None:
     cropped = Grid(UTM, transform, (7, 5)).crop(Window(2, 3, 2, 4))

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from rsgan.errors import ConfigError, RsganError
 from rsgan.model import Model, open_model
@@ -220,6 +223,20 @@ def test_the_pace_tells_waiting_from_working(monkeypatch: pytest.MonkeyPatch) ->
     assert pace.figures(104) == {"samples_per_second": 1.0, "waiting": 0.75}  # at 4, and begins anew at 4
     assert next(stream) == "second"  # asked at 8, there at 8
     assert pace.waited == 0
+
+
+class CountsThreads(list[int]):
+    """A dataset whose samples are the number of threads that the algebra of numpy has where they are made."""
+
+    def __getitem__(self, _: object) -> int:  # type: ignore[override]
+        return max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+
+def test_readers_keep_to_one_core(tiny: Tiny) -> None:
+    task: Any = SimpleNamespace(dataset=CountsThreads(range(8)), collate=list)
+    training = tiny().training.model_copy(update={"workers": 1, "batch_size": 2})
+    with threadpool_limits(2, user_api="blas"):
+        assert list(batches(task, training, 0)) == [[1, 1]] * 4
 
 
 @pytest.mark.usefixtures("two_places")
