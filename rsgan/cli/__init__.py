@@ -11,6 +11,7 @@ VERBS = {"superres": "Sharpen a multispectral raster.", "despeckle": "Remove the
          "prepare": "Index, check and split your own tiles.",
          "train": "Train a model on your own tiles.",
          "evaluate": "Say how good an enhanced raster is.",
+         "diagnose": "Where invented detail is told from real, per land cover.",
          "models": "List the models at hand.", "card": "Print a model's card."}  # fmt: skip
 
 

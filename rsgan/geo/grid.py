@@ -183,6 +183,21 @@ class Grid:
         finer = Affine(t.a / scale, t.b / scale, t.c, t.d / scale, t.e / scale, t.f)
         return self._of(finer, (self.height * scale, self.width * scale))
 
+    def coarsen(self, factor: int) -> "Grid":
+        """The grid of whole squares of `factor` x `factor` pixels; what does not fill one is cut off.
+
+        Raises:
+            GridError: If `factor` is below 1, or the raster is smaller than one square.
+        """
+        if factor < 1 or min(self.shape) < factor:
+            raise GridError(
+                f"{self.height} x {self.width} pixels hold no square of {factor} x {factor}; expected a factor of at "
+                f"least 1 and a raster of that size."
+            )
+        t = self.transform
+        coarser = Affine(t.a * factor, t.b * factor, t.c, t.d * factor, t.e * factor, t.f)
+        return self._of(coarser, (self.height // factor, self.width // factor))
+
     def _of(self, transform: Affine, shape: tuple[int, int]) -> "Grid":
         """A grid with that transform, unless this one has none: scaled or moved, an identity would claim a place."""
         return Grid(self.crs, transform if self.has_transform else self.transform, shape)

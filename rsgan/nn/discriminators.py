@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -158,6 +159,52 @@ def patch_side(config: PatchLayersConfig) -> int:
     for _ in range(config.strided):
         side, jump = side + 3 * jump, jump * 2
     return side + 2 * (config.last_kernel - 1) * jump
+
+
+@dataclass(frozen=True)
+class PatchGeometry:
+    """Where the patches of logits lie, in pixels of the candidate from its first edge.
+
+    Attributes:
+        stride: from one patch to the next.
+        side: of a patch.
+        start: first edge of the first patch; below 0 where it reaches into the padding.
+    """
+
+    stride: int
+    side: int
+    start: int
+
+    @property
+    def shift(self) -> int:
+        """From the first edge of the image to that of the first logit's cell, which has the side of a stride."""
+        return self.start + (self.side - self.stride) // 2
+
+
+def patch_geometry(config: PatchLayersConfig) -> PatchGeometry:
+    """Of `patch_layers`, whose layers all pad by one.
+
+    Raises:
+        ConfigError: every logit sees the whole image, or the rest of its batch.
+    """
+    seen = [
+        name
+        for name, there in (
+            ("attention", config.attention),
+            ("minibatch_deviation", config.minibatch_deviation),
+            ("minibatch_kernels", config.minibatch_kernels > 0),
+            ("normalisation: " + config.normalisation, config.normalisation != "none"),
+        )
+        if there
+    ]
+    if seen:
+        raise ConfigError(
+            f"the discriminator has {', '.join(seen)}, so each of its logits depends on more than a patch and has no "
+            "place on the ground. Give --refit, which trains one without, or train such a one."
+        )
+    stride = 2**config.strided
+    first = (stride - 1) + (2 * stride)  # padding of the strided layers, then of the last two
+    return PatchGeometry(stride, patch_side(config), -first)
 
 
 class PatchDiscriminator(nn.Module):

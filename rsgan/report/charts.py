@@ -54,6 +54,7 @@ class Chart:
         x_ticks: Below.
         y_ticks: Beside.
         marks: Vertical lines with a label.
+        legend: Whether the lines are named below.
     """
 
     title: str
@@ -71,6 +72,7 @@ class Chart:
     right: int = WIDTH - RIGHT
     top: int = TOP
     bottom: int = HEIGHT - BOTTOM
+    legend: bool = True
 
 
 @dataclass(frozen=True)
@@ -141,8 +143,8 @@ def _path(line: Line, x_range: tuple[float, float], y_range: tuple[float, float]
     return "M" + " L".join(points) if points else ""
 
 
-def _across(value: float, ends: tuple[float, float]) -> float:
-    return LEFT + (value - ends[0]) / (ends[1] - ends[0]) * (WIDTH - LEFT - RIGHT)
+def _across(value: float, ends: tuple[float, float], left: int = LEFT) -> float:
+    return left + (value - ends[0]) / (ends[1] - ends[0]) * (WIDTH - left - RIGHT)
 
 
 def _down(value: float, ends: tuple[float, float]) -> float:
@@ -165,3 +167,66 @@ def _decades(ends: tuple[float, float]) -> list[Tick]:
     first, last = math.ceil(ends[0] - 1e-9), math.floor(ends[1] + 1e-9)
     step = max(1, -(-(last - first) // 6))
     return [Tick(_down(power, ends), f"10{str(power).translate(_RAISED)}") for power in range(first, last + 1, step)]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row of an interval chart; nan for what is not known.
+
+    Attributes:
+        name: Beside the axis.
+        value: Where the mark stands.
+        low: Where the bar begins.
+        high: Where it ends.
+        style: Name of its looks, as of a line.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    style: str
+
+
+def interval_chart(
+    words: Words,
+    bars: Sequence[Bar],
+    *,
+    x_range: tuple[float, float],
+    marks: Sequence[tuple[float, str]] = (),
+) -> Chart:
+    """Lay out values with their intervals, one row each, from the top down.
+
+    Args:
+        words: What stands around it.
+        bars: What is drawn; what lies outside the axis is cut.
+        x_range: Ends of the horizontal axis.
+        marks: Vertical lines: where, and what they are called.
+    """
+    height, left = TOP + BOTTOM + 34 * max(len(bars), 1), LEFT + 60
+    rows = [TOP + 34 * (number + 0.5) for number in range(len(bars))]
+    paths = []
+    for bar, y in zip(bars, rows, strict=True):
+        if not math.isfinite(bar.value):
+            continue
+        low, value, high = (
+            _across(min(max(x if math.isfinite(x) else bar.value, x_range[0]), x_range[1]), x_range, left)
+            for x in (bar.low, bar.value, bar.high)
+        )
+        shape = f"M{low:.1f},{y:.1f} L{high:.1f},{y:.1f} M{value:.1f},{y - 8:.1f} L{value:.1f},{y + 8:.1f}"
+        paths.append((bar.name, bar.style, shape))
+    return Chart(
+        words.title,
+        words.caption,
+        words.alt,
+        words.x_label,
+        words.y_label,
+        tuple(paths),
+        tuple(Tick(_across(value, x_range, left), f"{value:g}") for value in _round_steps(x_range)),
+        tuple(Tick(y, bar.name) for bar, y in zip(bars, rows, strict=True)),
+        tuple(Tick(_across(value, x_range, left), label) for value, label in marks),
+        height=height,
+        left=left,
+        bottom=height - BOTTOM,
+        legend=False,
+    )

@@ -124,11 +124,15 @@ class Overview:
         picture: The image.
         marks: (title, left, top, width, height) of each place, in per cent of the image.
         legend: Of its colours.
+        title: Heading.
+        ground: What lies below it, of the same place, so that the map can be seen through; None without.
     """
 
     picture: Picture
     marks: tuple[tuple[str, float, float, float, float], ...]
     legend: Legend
+    title: str = "Where the errors are"
+    ground: Picture | None = None
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,17 @@ def save_text(path: Path, text: str, flag: str) -> None:
     Raises:
         OutputError: It cannot be written.
     """
+    save_bytes(path, text.encode(), flag)
+
+
+def save_bytes(path: Path, content: bytes, flag: str) -> None:
+    """Write a file under a temporary name, then rename.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
     try:
         with renamed_when_whole(path) as partial:
-            partial.write_text(text, encoding="utf-8")
+            partial.write_bytes(content)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error}). Give another path with {flag}.") from error

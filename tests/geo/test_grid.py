@@ -75,6 +75,18 @@ def test_refining_by_less_than_one_is_refused() -> None:
         Grid(UTM, NORTH_UP, (2, 2)).refine(0)
 
 
+@pytest.mark.parametrize("factor", [1, 3, 8])
+def test_coarsened_grid_is_undone_by_refining(factor: int) -> None:
+    grid = Grid(UTM, NORTH_UP, (24, 48))
+    assert grid.coarsen(factor).refine(factor).matches(grid)
+
+
+def test_squares_that_are_not_filled_are_cut_and_a_raster_of_none_is_refused() -> None:
+    assert Grid(UTM, NORTH_UP, (11, 9)).coarsen(4).shape == (2, 2)
+    with pytest.raises(GridError, match="no square of 4 x 4"):
+        Grid(UTM, NORTH_UP, (3, 9)).coarsen(4)
+
+
 def test_parts_and_finer_pixels_of_a_raster_without_a_place_have_none_either() -> None:
     nowhere = Grid(None, Affine.identity(), (8, 6))
     made = nowhere.crop(Window(2, 1, 3, 4)).refine(2)

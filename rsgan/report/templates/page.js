@@ -47,3 +47,14 @@
   show();
   move(50);
 })();
+
+(() => {
+  "use strict";
+  const veil = document.getElementById("veil");
+  if (!veil) return;
+  const map = document.querySelector(".overview .veiled");
+  const see = () => { map.style.opacity = veil.value / 100; };
+  veil.addEventListener("input", see);
+  veil.closest("label").hidden = false;
+  see();
+})();

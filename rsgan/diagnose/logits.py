@@ -1,0 +1,67 @@
+"""Logits on the ground: a discriminator over a whole scene, one number per cell, without seams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rsgan.diagnose.ground import Cells, Ground
+
+Judge = Callable[[Tensor, Tensor], Tensor]
+"""(candidate, observed) -> logits, all (N, ..., H, W)."""
+Progress = Callable[[int, int], None]
+"""Called with (windows done, windows in all)."""
+WINDOW = 256
+"""Side of the windows of the walk, cells."""
+
+
+@dataclass(frozen=True)
+class LogitMaps:
+    """Logits of every cell of a ground, nan where a patch does not lie on data alone.
+
+    Attributes:
+        of: (rows, columns) float32 by kind of candidate.
+    """
+
+    of: dict[str, NDArray[np.float32]]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(rows, columns), where all kinds have a logit."""
+        return np.asarray(np.isfinite(np.stack(list(self.of.values()))).all(axis=0))
+
+
+@torch.inference_mode()
+def dense_logits(
+    ground: Ground,
+    judge_of: Callable[[Cells], Judge],
+    *,
+    device: torch.device,
+    side: int = WINDOW,
+    progress: Progress | None = None,
+) -> LogitMaps:
+    """Judge a whole ground, window by window.
+
+    Args:
+        ground: what is judged.
+        judge_of: cells of a window -> who judges them; one and the same, or by folds.
+        device: where to compute.
+        side: of the windows, cells; changes memory, no logit beyond rounding.
+        progress: called after each window.
+    """
+    windows = list(ground.walk(side))
+    maps = {kind: np.full(ground.shape, np.nan, np.float32) for kind in ground.candidates}
+    for done, cells in enumerate(windows, start=1):
+        shown, judge = ground.show(cells), judge_of(cells)
+        observed = shown.observed.to(device)
+        for kind, candidate in shown.candidates.items():
+            logits = ground.of_cells(judge(candidate.to(device), observed), cells)[0].float().cpu().numpy()
+            maps[kind][cells.place] = np.where(shown.usable, logits, np.float32(np.nan))
+        if progress is not None:
+            progress(done, len(windows))
+    return LogitMaps(maps)

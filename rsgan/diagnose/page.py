@@ -1,0 +1,270 @@
+"""A diagnosis as a page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsgan.diagnose.calibration import Reliability
+from rsgan.diagnose.diagnosis import GENERATED, REAL, Diagnosis
+from rsgan.diagnose.views import View
+from rsgan.evaluate.pictures import rgb_channels
+from rsgan.metrics.density_ratio import ClassFigures, Estimate
+from rsgan.report.charts import Bar, Chart, Line, Words, interval_chart, line_chart
+from rsgan.report.colours import coloured, png, ramp_css, with_gaps
+from rsgan.report.page import Explanation, Legend, Overview, Page, Picture, ShownPlace, Table, Tile
+from rsgan.report.panels import Panel, limits_of, stretch
+
+Floats = NDArray[np.floating]
+CAPTIONS = {"observed": "Observed", GENERATED: "Enhanced", REAL: "Reference"}
+EXPLANATIONS = (
+    Explanation(
+        "AUROC",
+        "The chance that a patch of the reference gets a higher logit than one of the enhanced raster. 0.5: the "
+        "discriminator cannot tell them apart; 1: it always can.",
+        "That what it sees matters to you. A discriminator can live on texture that no measurement uses.",
+    ),
+    Explanation(
+        "Log density ratio",
+        "log p / q of a patch: how much more likely it is among references than among what the model makes of the same "
+        "ground. 0.69 is twice as likely.",
+        "How often a class is made: the model is given the ground, and with it the class.",
+    ),
+    Explanation(
+        "Too few",
+        "Fewer than 20 independent patches, or fewer than 8 blocks of ground: neighbours look alike, so a thousand "
+        "patches of one lake are not a thousand observations.",
+        "That all is well there.",
+    ),
+)
+
+
+def page_of(found: Diagnosis) -> Page:
+    """Everything that was found, with words and pictures."""
+    paired = found.whole is not None
+    return Page(
+        title=f"Where does {found.card.name} fall short?",
+        subtitle=_subtitle(found),
+        summary=tuple(_summary(found)),
+        tiles=tuple(_tiles(found)),
+        places=tuple(_shown(view, found) for view in found.views),
+        swipe=(REAL, GENERATED) if paired else ("observed", GENERATED),
+        overview=_overview(found),
+        tables=tuple(_tables(found)),
+        charts=tuple(_charts(found)),
+        explanations=EXPLANATIONS if paired else EXPLANATIONS[1:2],
+        limits=tuple(_limits(found)),
+        notes=found.notes,
+        settings=tuple(_settings(found)),
+    )
+
+
+def _subtitle(found: Diagnosis) -> str:
+    judge = "a discriminator learnt afresh" if found.settings.refit else "the discriminator left over from training"
+    return f"{PurePath(found.paths['observed']).name}, judged by {judge}; patches of {found.geometry.side} pixels"
+
+
+def _summary(found: Diagnosis) -> Iterator[str]:
+    if found.whole is None:
+        yield (
+            "Without a reference there are only logits of what the model made: they show where it looks least like the "
+            "references of training, in the discriminator's eyes, and cannot tell a hard place from a badly made one."
+        )
+        return
+    area = found.whole.auroc
+    yield (
+        f"Over the whole scene a reference patch scores higher than the enhanced one with a chance of "
+        f"{_interval(area)}; 0.5 would mean that they cannot be told apart."
+    )
+    told = sorted((one for one in found.classes if one.told_apart), key=lambda one: -one.auroc.value)
+    if told:
+        named = ", ".join(f"{found.name_of(one.number)} ({one.auroc.value:.2f})" for one in told)
+        yield f"Invented detail is told from real in: {named}."
+    elif found.classes:
+        yield "In no class of land cover is invented detail significantly told from real."
+    few = [found.name_of(one.number) for one in found.classes if not one.enough]
+    if few:
+        yield f"Too few independent patches for a verdict: {', '.join(few)}."
+
+
+def _tiles(found: Diagnosis) -> Iterator[Tile]:
+    if found.whole is None:
+        return
+    area = found.whole.auroc
+    told = area.low > 0.5
+    yield Tile(
+        "AUROC, whole scene", f"{area.value:.2f}", f"{area.low:.2f} to {area.high:.2f}", "bad" if told else "good"
+    )
+    yield Tile(
+        "Patches", f"{found.whole.patches[0]:,}", f"as many as {min(found.whole.effective):,.0f} independent ones"
+    )
+    for name, trust in found.reliability.items():
+        yield Tile(f"Calibration error, {name}", f"{trust.error:.3f}", "0: shares are as stated")
+    if found.scores.learnt:
+        losses = [one.loss for one in found.scores.learnt]
+        yield Tile("Held-out loss", f"{np.mean(losses):.3f}", "1.386: nothing told apart")
+
+
+def _shown(view: View, found: Diagnosis) -> ShownPlace:
+    channels = rgb_channels(found.card.bands, found.card.sensor)
+    limits = limits_of(Panel("", view.images[REAL if REAL in view.images else GENERATED]), channels)
+    return ShownPlace(
+        view.title,
+        view.caption,
+        tuple(
+            Picture(
+                kind, CAPTIONS[kind], f"{CAPTIONS[kind]} image, {view.title}", _rgb(view.images[kind], channels, limits)
+            )
+            for kind in CAPTIONS
+            if kind in view.images
+        ),
+    )
+
+
+def _rgb(values: Floats, channels: tuple[int, int, int], limits: Floats) -> bytes:
+    shown = values[list(channels)]
+    return png(with_gaps(stretch(np.nan_to_num(shown), limits), np.asarray(np.isfinite(shown).all(axis=0))))
+
+
+def _overview(found: Diagnosis) -> Overview | None:
+    maps = found.scores.ratios.of
+    what = "log density ratio" if found.meaning.log_ratio is not None else "logit"
+    if REAL in maps:
+        values, title = maps[REAL] - maps[GENERATED], "Where they are told apart"
+        caption = (
+            f"{what.capitalize()} of the reference minus that of the enhanced raster, cell by cell; bright: told apart."
+        )
+    else:
+        values, title = -maps[GENERATED], "Where it looks least like a reference"
+        caption = f"{what.capitalize()} of the enhanced raster, turned round; bright: least like a reference."
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return None
+    low, high = (float(x) for x in np.percentile(known, (2, 98)))
+    channels = rgb_channels(found.card.bands, found.card.sensor)
+    below = found.overview[list(channels)]
+    usable = np.isfinite(below).all(axis=0)
+    limits = np.percentile(below[:, usable], (1, 99), axis=1) if usable.any() else np.array([[0.0] * 3, [1.0] * 3])
+    return Overview(
+        Picture(
+            "map",
+            caption,
+            f"Map of the scene; the brightest are {high:.2g} and more",
+            png(coloured(values - low, high - low)),
+        ),
+        (),
+        Legend(ramp_css(), f"{low:.2g} and less", f"{high:.2g} and more"),
+        title,
+        Picture("ground", "", "The enhanced raster in small", _rgb(found.overview, channels, limits)),
+    )
+
+
+def _tables(found: Diagnosis) -> Iterator[Table]:
+    if not found.classes:
+        return
+    density = found.meaning.log_ratio is not None
+    head = ["class", "patches", "independent", "AUROC", "95 %", "mean", "spread"]
+    head += (["JSD"] if density else []) + ["p", "verdict"]
+    rows = []
+    for one in found.classes:
+        row = [found.name_of(one.number), f"{one.patches[0]:,}", f"{min(one.effective):,.0f}"]
+        row += [_number(one.auroc.value), _ends(one.auroc), _number(one.mean.value), _number(one.spread)]
+        row += ([_number(one.jsd.value, 3)] if density else []) + [_number(one.p_auroc, 3), _verdict(one)]
+        rows.append(tuple(row))
+    yield Table(
+        "By land cover", tuple(head), tuple(rows),
+        caption="Held-out patches of which one class has enough; p is adjusted for the number of classes (Holm).",
+    )  # fmt: skip
+
+
+def _verdict(one: ClassFigures) -> str:
+    if not one.enough:
+        return "too few"
+    return "told apart" if one.told_apart else "not told apart"
+
+
+def _charts(found: Diagnosis) -> Iterator[Chart]:
+    if found.classes:
+        bars = [
+            Bar(
+                found.name_of(one.number),
+                one.auroc.value,
+                one.auroc.low,
+                one.auroc.high,
+                "a" if one.told_apart else "guide",
+            )
+            for one in found.classes
+            if one.enough
+        ]
+        if bars:
+            words = Words(
+                "How well invented detail is told from real",
+                "Bars are 95 % intervals by block bootstrap; strong: told apart significantly.",
+                "Chart of the AUROC of each class with its interval", "AUROC", "",
+            )  # fmt: skip
+            yield interval_chart(words, bars, x_range=(0.4, 1.0), marks=[(0.5, "cannot be told")])
+    if found.reliability:
+        yield _reliability(found.reliability)
+
+
+def _reliability(trust: dict[str, Reliability]) -> Chart:
+    ideal = np.array([0.0, 1.0])
+    lines = [Line("ideal", ideal, ideal, "guide")]
+    for (name, one), style in zip(trust.items(), "ba", strict=False):
+        there = np.isfinite(one.found)
+        lines.append(Line(name, one.stated[there], one.found[there], style))
+    words = Words(
+        "Can its shares be believed?",
+        "Of patches that get a certain chance of being a reference, how many are.",
+        "Reliability diagram", "chance stated", "share found",
+    )  # fmt: skip
+    return line_chart(words, lines, x_range=(0.0, 1.0), y_range=(0.0, 1.0))
+
+
+def _limits(found: Diagnosis) -> Iterator[str]:
+    yield (
+        "The model was given the ground, so the discriminator sees the class in what it is conditioned on: it can say "
+        "where invented detail is told from real, never that a class is made too rarely."
+    )
+    if not found.settings.refit:
+        yield (
+            "The discriminator is the one left over from training. It chased a generator that has moved on since, and "
+            "may know the places that it was trained on; a fresh one (--refit 300) is fair."
+        )
+    if found.meaning.log_ratio is None:
+        yield (
+            f"Its game is {found.meaning.objective}: a logit is {found.meaning.says}. So no density ratio, divergence "
+            "or calibration is drawn from it; only which of two patches scores higher."
+        )
+    if found.settings.refit and not found.settings.noise:
+        yield (
+            "No instance noise was added. A deterministic generator shares no support with references, so the true "
+            "density ratio is unbounded: what is shown is what a small network finds in a short time."
+        )
+
+
+def _settings(found: Diagnosis) -> Iterator[tuple[str, str]]:
+    yield from found.paths.items()
+    yield "model", found.card.name
+    yield "land cover", "none" if found.landcover is None else found.landcover.source
+    yield "a logit is", found.meaning.says
+    for name, value in vars(found.settings).items():
+        if name not in ("landcover", "legend"):
+            yield name, str(value)
+
+
+def _interval(one: Estimate) -> str:
+    return f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})"
+
+
+def _ends(one: Estimate) -> str:
+    return "-" if np.isnan(one.low) else f"{one.low:.2f} .. {one.high:.2f}"
+
+
+def _number(value: float, digits: int = 2) -> str:
+    if np.isnan(value):
+        return "-"
+    return f"{value:.{digits}f}" if abs(value) >= 10**-digits or value == 0 else f"{value:.1e}"

@@ -1,0 +1,53 @@
+"""A diagnosis as files in one folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from rsgan.diagnose.diagnosis import Diagnosis, save_maps
+from rsgan.diagnose.page import page_of
+from rsgan.errors import OutputError
+from rsgan.report.page import render
+from rsgan.report.saving import save_bytes, save_text
+
+PAGE = "index.html"
+
+
+def prepare_folder(folder: Path, *, overwrite: bool) -> None:
+    """Make the folder, or refuse one that holds a report.
+
+    Raises:
+        OutputError: it holds one, or cannot be made.
+    """
+    if (folder / PAGE).exists() and not overwrite:
+        raise OutputError(
+            f"{folder} holds a report already. Give --overwrite to replace it, or another folder with --out."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"folder {folder} cannot be made ({error}). Give another one with --out.") from error
+
+
+def save(found: Diagnosis, folder: Path) -> Iterator[Path]:
+    """Write everything; the page comes last.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    yield from save_maps(found, folder, overwrite=True)
+    page = page_of(found)
+    texts = {
+        "diagnosis.json": json.dumps(found.to_json(), indent=2) + "\n",
+        "classes.csv": found.table.to_csv(index=False),
+    }
+    for name, text in texts.items():
+        save_text(folder / name, text, "--out")
+        yield folder / name
+    if page.overview is not None:
+        save_bytes(folder / "overview.png", page.overview.picture.png, "--out")
+        yield folder / "overview.png"
+    save_text(folder / PAGE, render(page), "--out")
+    yield folder / PAGE
