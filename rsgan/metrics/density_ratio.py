@@ -33,6 +33,10 @@ LEAST_BLOCKS = 8
 """Blocks that hold patches of a class, on either side, below which nothing is said of it."""
 LEAST_EFFECTIVE = 20
 """Independent patches of a class, on either side, below which nothing is said of it."""
+TWO_SIDED = 1.96
+"""Standard errors of a normal variable to each side of its 95 % interval."""
+EVEN = 1e-9
+"""Standard deviation below which scores are all alike."""
 LEVEL = 0.05
 """Chance that any verdict is given where nothing is wrong, over all classes (Holm)."""
 
@@ -94,8 +98,8 @@ class Estimate:
         usable = replicates[np.isfinite(replicates)]
         if len(usable) < 2:
             return cls(value)
-        wider = np.hypot(1.0, beside / max(float(usable.std(ddof=1)), 1e-12))
-        low, high = value + (np.percentile(usable, (2.5, 97.5)) - value) * wider
+        below, above = np.abs(np.percentile(usable, (2.5, 97.5)) - value)
+        low, high = value - np.hypot(below, TWO_SIDED * beside), value + np.hypot(above, TWO_SIDED * beside)
         return cls(value, float(low), float(high), float(np.hypot(usable.std(ddof=1), beside)))
 
     def chance(self, expected: float, pieces: int) -> float:
@@ -240,7 +244,7 @@ def _figures(
         return ClassFigures(number, patches, (0.0, 0.0), nothing, median, spread, *empty, False, np.nan, np.nan)
     drawn = _Replicates(sides, rng)
     means = [Estimate.of(float(side.scores.mean()), drawn.means(side.scores, i)) for i, side in enumerate(sides)]
-    effective = tuple(_effective(side.scores, mean.error) for side, mean in zip(sides, means, strict=True))
+    effective = tuple(map(_effective, sides, means, drawn.pieces))
     higher, lower = placements(real.scores, generated.scores), placements(generated.scores, real.scores)
     area = float(higher.mean())
     auroc = Estimate.of(area, (drawn.means(higher, 0) + (1 - drawn.means(lower, 1)) - area).clip(0, 1))
@@ -255,9 +259,12 @@ def _figures(
     )  # fmt: skip
 
 
-def _effective(scores: Floats, error: float) -> float:
-    """As many independent patches would have a mean of that standard error."""
-    return float(min(len(scores), scores.var() / error**2)) if error > 0 else float(len(scores))
+def _effective(side: Side, mean: Estimate, pieces: int) -> float:
+    """As many independent patches would have a mean of that standard error; where all are alike, one per block."""
+    spread = float(side.scores.std())
+    return (
+        float(min(len(side.scores), (spread / mean.error) ** 2)) if spread > EVEN and mean.error > 0 else float(pieces)
+    )
 
 
 def _ratios(sides: tuple[Side, Side], drawn: _Replicates, *, shares: bool) -> tuple[Estimate, Estimate, Estimate]:
