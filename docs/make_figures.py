@@ -78,7 +78,8 @@ class Look:
 
     def enhance(self, observed: Floats, sharpness: float | None = None) -> Floats:
         """(C, h, w) -> (C, scale h, scale w) with nothing around it: no halo, no filling."""
-        enhancer = SceneEnhancer(self.model.generator(sharpness), self.statistics, torch.device("cpu"))
+        generator, cpu = self.model.generator(sharpness), torch.device("cpu")
+        enhancer = SceneEnhancer(generator, self.statistics, cpu, self.scale, self.model.receptive_field)
         inner = slice(0, observed.shape[1]), slice(0, observed.shape[2])
         return enhancer(observed[None].astype(np.float32), inner, np.ones((1, *observed.shape), dtype=bool))[0]
 

@@ -29,6 +29,7 @@ from rsgan.enhance.statistics import scene_statistics
 from rsgan.enhance.superres import prepare
 from rsgan.errors import ConfigError, ModelError
 from rsgan.geo import Grid, RasterWriter
+from rsgan.geo.classes import check_classes
 from rsgan.geo.maps import as_dataset
 from rsgan.metrics.density_ratio import ClassFigures, Side, class_figures
 from rsgan.model import Device, Model, choose_device, open_model
@@ -245,6 +246,8 @@ def diagnose(
         RsganError: one of its children says which file or flag is wrong, and the way out.
     """
     settings, reading = settings or Settings(), reading or Reading()
+    if settings.landcover not in (None, "indices"):
+        check_classes(str(settings.landcover))
     sources = [observed] if isinstance(observed, str | Path) else list(observed)
     opened = open_model(model)
     card, judge = _judge(opened, fresh=bool(settings.refit))
@@ -275,7 +278,8 @@ def _judge(model: Model, *, fresh: bool) -> tuple[ModelCard, Discriminator | Non
     """
     card = model.card
     if card.task != "superres" or card.guide or card.any_band:
-        kind = "guided by finer bands" if card.guide else "for any band" if card.any_band else f"for {card.task}"
+        kind = "for any band" if card.any_band else "guided by finer bands" if card.guide else ""
+        kind = kind if card.task == "superres" else f"for {card.task}"
         raise ModelError(f"--model {card.name} is {kind}; diagnoses are of super-resolution of certain bands by now.")
     if fresh:
         return card, None

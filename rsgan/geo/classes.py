@@ -45,12 +45,8 @@ def read_classes(path: str, grid: Grid, *, nodata: int | None = None) -> ClassSh
         InputError: it is missing, damaged, or no map of classes.
         GridError: it does not say where it lies and has another shape, or lies elsewhere.
     """
+    check_classes(path)
     with open_raster(path) as dataset:
-        if dataset.count != 1 or not np.issubdtype(np.dtype(dataset.dtypes[0]), np.integer):
-            raise InputError(
-                f"{path} has {dataset.count} bands of {dataset.dtypes[0]}; expected one band of whole numbers, one per "
-                "class."
-            )
         source = grid_of(dataset)
         window = _covering(path, source, grid)
         numbers = dataset.read(1, window=window).astype(np.int64)
@@ -65,6 +61,20 @@ def read_classes(path: str, grid: Grid, *, nodata: int | None = None) -> ClassSh
         part = source.crop(window)
         shares = np.stack([_share((numbers == number) & there, part, grid, path) for number in found])
     return ClassShares(tuple(int(number) for number in found), shares)
+
+
+def check_classes(path: str) -> None:
+    """Refuse what is no raster of classes, without reading it.
+
+    Raises:
+        InputError: it is missing, damaged, or has several bands or other numbers than whole ones.
+    """
+    with open_raster(path) as dataset:
+        if dataset.count != 1 or not np.issubdtype(np.dtype(dataset.dtypes[0]), np.integer):
+            raise InputError(
+                f"{path} has {dataset.count} bands of {dataset.dtypes[0]}; expected one band of whole numbers, one per "
+                "class."
+            )
 
 
 def _covering(path: str, source: Grid, grid: Grid) -> Window:
