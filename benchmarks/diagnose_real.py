@@ -11,6 +11,7 @@ reference, and its correlation with that of the reference.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import tempfile
 import warnings
 from pathlib import Path
@@ -20,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
-from benchmarks.results import record, table
+from benchmarks.results import record, renew_block, table
 from rsgan.diagnose import Diagnosis, Settings, diagnose
 from rsgan.diagnose.saving import prepare_folder, save
 from rsgan.enhance.options import Reading
@@ -34,8 +35,8 @@ REFERENCE, CLASSES = "sentinel2/s2_l2a_aberystwyth_20210527.tif", "labels/classe
 NAMES = {1: "forest", 2: "grass", 3: "urban and other", 4: "water"}
 
 
-def written(data: Path, folder: Path) -> dict[str, Path]:
-    """Reference and observed raster, as 16 bit GeoTIFFs of reflectance 1 = 10000."""
+def written(data: Path) -> dict[str, Path]:
+    """Reference and observed raster in the present folder, as 16 bit GeoTIFFs of reflectance 1 = 10000, and the map."""
     with Scene.open((data / REFERENCE,), wanted=BANDS, reflectance_scale=1000) as scene:
         height, width = (length // 4 * 4 for length in scene.grid.shape)
         window = scene.grid.window
@@ -47,13 +48,14 @@ def written(data: Path, folder: Path) -> dict[str, Path]:
     whole = valid.reshape(len(BANDS), height // 2, 2, width // 2, 2).all(axis=(2, 4))
     paths = {}
     for name, numbers, there, grid in (("reference", values, valid, fine), ("observed", seen, whole, fine.coarsen(2))):
-        paths[name] = folder / f"{name}.tif"
+        paths[name] = Path(f"{name}.tif")
         stored = np.where(there, np.clip(np.rint(numbers * 10000), 1, 65535), 0).astype(np.uint16)
         with RasterWriter(
             paths[name], grid=grid, count=len(BANDS), dtype="uint16", nodata=0, descriptions=BANDS, cog=False
         ) as writer:
             writer.write(stored, grid.window)
-    (folder / "legend.csv").write_text("".join(f"{n},{name}\n" for n, name in NAMES.items()), encoding="utf-8")
+    Path("classes.tif").symlink_to(data / CLASSES)
+    Path("legend.csv").write_text("".join(f"{n},{name}\n" for n, name in NAMES.items()), encoding="utf-8")
     return paths
 
 
@@ -92,20 +94,20 @@ def main() -> None:
     parser.add_argument("--refit", type=int, default=300)
     arguments = parser.parse_args()
     lines, orders = [], []
-    with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
+    data, report = arguments.data.resolve(), arguments.report and arguments.report.resolve()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore", RsganWarning)
-        folder = Path(name)
-        paths = written(arguments.data, folder) | {"enhanced": folder / "enhanced.tif"}
+        paths = written(data) | {"enhanced": Path("enhanced.tif")}
         for refit in (arguments.refit, 0):
             made = paths["enhanced"] if paths["enhanced"].exists() else None
             found = diagnose(
-                paths["observed"], model=MODEL, reference=paths["reference"], enhanced=made, work=folder,
+                paths["observed"], model=MODEL, reference=paths["reference"], enhanced=made, work=Path(),
                 reading=Reading(reflectance_scale=10000),
-                settings=Settings(landcover=arguments.data / CLASSES, legend=str(folder / "legend.csv"), refit=refit),
+                settings=Settings(landcover="classes.tif", legend="legend.csv", refit=refit),
             )  # fmt: skip
-            if refit and arguments.report:
-                prepare_folder(arguments.report, overwrite=True)
-                list(save(found, arguments.report))
+            if refit and report:
+                prepare_folder(report, overwrite=True)
+                list(save(found, report))
             judge = f"fresh, {refit} updates" if refit else f"left over ({found.meaning.objective})"
             checked = by_class(found, paths)
             told = [(one, checked[one.number]) for one in found.classes if one.enough]
@@ -126,6 +128,7 @@ def main() -> None:
         if len(pairs) > 2
     )
     body = f"{table(head, lines)}\n\nRank correlation of AUROC with the power of detail: {said}."
+    renew_block("real", body, Path("docs/diagnose.md"))
     record("diagnose_real.py", f"`python -m benchmarks.diagnose_real --data DIR`\n\n{body}")
 
 

@@ -71,7 +71,7 @@ def command(
     \b
     Examples:
       rsgan diagnose --observed coarse.tif --reference fine.tif --landcover classes.tif --refit 300 -o report/
-      rsgan diagnose --observed data_samples/s2_rgbn_10m.tif --landcover indices -o report/
+      rsgan diagnose --observed coarse.tif --landcover indices -o logits/
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         from rsgan.diagnose.diagnosis import Settings, diagnose

@@ -39,7 +39,6 @@ def rasters(run: Run, make_raster: Callable[..., Path]) -> None:
 
 @pytest.mark.usefixtures("rasters")
 def test_the_examples_run_and_write_what_they_say(run: Run) -> None:
-    Path("data_samples").symlink_to(SAMPLES)
     command = main.get_command(click.Context(main), "diagnose")
     lines = [line.split()[1:] for line in (command.help or "").split("Examples:")[1].splitlines() if "rsgan" in line]
     for number, words in enumerate(lines):
