@@ -53,6 +53,10 @@ FOLDS = 4
 """Of blocks, where a discriminator left over from training is calibrated."""
 
 
+NARROWEST = 4
+"""Least width of a fresh discriminator's first layer."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """How a diagnosis is made; all of it is written into the result.
@@ -91,6 +95,8 @@ class Settings:
             raise ConfigError(f"--purity {self.purity:g}: expected above 0.5 (a majority) up to 1.")
         if self.refit < 0:
             raise ConfigError(f"--refit {self.refit}: expected updates, 0 for none; some hundreds are usual.")
+        if self.channels < NARROWEST:
+            raise ConfigError(f"--channels {self.channels}: give at least {NARROWEST}.")
         if self.noise and not self.refit:
             raise ConfigError("--noise is for a fresh discriminator. Give --refit too, or leave --noise out.")
         if self.legend is not None and self.landcover in (None, "indices"):
@@ -150,6 +156,8 @@ class Diagnosis:
                     f"{self.name_of(one.number)}: what the model makes is told from references (AUROC "
                     f"{one.auroc.value:.2f}, {one.auroc.low:.2f} to {one.auroc.high:.2f}; p {one.p_auroc:.2g})"
                 )
+        if self.landcover is not None and self.whole is not None and not self.classes:
+            yield f"no patch has {self.settings.purity:.0%} of one class; nothing is said of classes"
         few = [self.name_of(one.number) for one in self.classes if not one.enough]
         if few:
             yield f"too few independent patches for a verdict: {', '.join(few)}"
@@ -341,7 +349,7 @@ def _scores(
         raise ModelError(f"{card.name} has a discriminator of another kind than super-resolution has.")
     meaning, network = meaning_of(card.objective, card.real_label), judge.to(device)
     logits = dense_logits(ground, lambda _: network, device=device, progress=progress)
-    blocks, counted, ratios = Blocks.of(ground, FOLDS, settings.seed), logits.known, logits
+    blocks, counted, ratios = Blocks.of(ground, FOLDS if paired else 1, settings.seed), logits.known, logits
     if meaning.log_ratio is not None:
         ratios = LogitMaps({k: meaning.ratios(v.astype(np.float64)).astype(np.float32) for k, v in logits.of.items()})
         ratios = LogitMaps({k: np.where(np.isfinite(logits.of[k]), v, np.nan) for k, v in ratios.of.items()})

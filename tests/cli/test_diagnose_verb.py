@@ -124,6 +124,7 @@ def test_bad_input_gets_one_clear_message(run: Run, words: tuple[str, ...], mess
     ("words", "message"),
     [
         (("--purity", "0.4"), "--purity"),
+        (("--channels", "1"), "--channels"),
         (("--refit", "-1"), "--refit"),
         (("--noise", "1"), "--noise is for a fresh"),
         (("--legend", "nlcd"), "--legend names the classes"),
@@ -143,3 +144,13 @@ def test_a_report_is_not_written_over(run: Run) -> None:
     assert "holds a report already" in result.stderr
     assert Path("report/index.html").read_text(encoding="utf-8") == "mine"
     assert run("diagnose", "--observed", "coarse.tif", "-o", "report", "--overwrite").exit_code == 0
+
+
+def test_a_scene_of_a_few_patches_has_logits_but_no_figures(run: Run, make_raster: Callable[..., Path]) -> None:
+    fine = np.random.default_rng(2).integers(300, 3000, (4, 40, 40)).astype(np.uint16)
+    options = {"descriptions": ("B02", "B03", "B04", "B08"), "scales": (1e-4,) * 4}
+    make_raster("fine.tif", fine, transform=Affine(5, 0, 5e5, 0, -5, 5e6), **options)
+    make_raster("coarse.tif", fine[:, ::2, ::2].copy(), transform=Affine(10, 0, 5e5, 0, -10, 5e6), **options)
+    assert run("diagnose", "--observed", "coarse.tif", "-o", "alone").exit_code == 0
+    result = run("diagnose", "--observed", "coarse.tif", "--reference", "fine.tif", "-o", "report")
+    assert (result.exit_code, "expected at least 4. Take a larger scene" in result.stderr) == (1, True)
