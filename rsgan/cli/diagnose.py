@@ -66,23 +66,30 @@ def command(
     """Ask a model's discriminator where its generator falls short: on the ground, and per class of land cover.
 
     The folder gets index.html, diagnosis.json, classes.csv, overview.png, and GeoTIFFs of logits whose pixels lie where
-    the patches are centred: real.tif, generated.tif and difference.tif.
+    the patches are centred: real.tif, generated.tif and difference.tif. Of a despeckled raster the ratio image is
+    judged, beside speckle of the same law that is drawn afresh; it needs no reference.
 
     \b
     Examples:
       rsgan diagnose --observed coarse.tif --reference fine.tif --landcover classes.tif --refit 300 -o report/
       rsgan diagnose --observed coarse.tif --landcover indices -o logits/
+      rsgan diagnose --observed sar.tif --model sar-despeckle --bands VV -o ratio/
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
-        from rsgan.diagnose.diagnosis import Settings, diagnose
+        from rsgan.diagnose import Settings, diagnose
         from rsgan.diagnose.saving import prepare_folder, save
         from rsgan.enhance.options import Reading
+        from rsgan.enhance.speckle_method import SarReading
+        from rsgan.model import find_model, read_card
 
+        radar = read_card(find_model(settings["model"])).task == "despeckle"
+        given = fields_of(Settings, settings)
+        reading = fields_of(SarReading, settings) if radar else fields_of(Reading, settings)
         prepare_folder(out, overwrite=overwrite)
         with progress_bar("judging", quiet=quiet) as progress:
             found = diagnose(
                 observed, model=settings["model"], reference=settings["reference"], enhanced=settings["enhanced"],
-                reading=fields_of(Reading, settings), settings=fields_of(Settings, settings), work=out,
+                reading=reading, settings=given, work=out,
                 progress=progress,
             )  # fmt: skip
         talk((f"note: {note}" for note in found.notes), quiet=quiet)

@@ -1,5 +1,6 @@
 """The discriminator as an instrument: logits on the ground, and what they say per class of land cover."""
 
-from rsgan.diagnose.diagnosis import Diagnosis, Settings, diagnose
+from rsgan.diagnose.diagnosis import Diagnosis, diagnose
+from rsgan.diagnose.settings import Settings
 
 __all__ = ["Diagnosis", "Settings", "diagnose"]

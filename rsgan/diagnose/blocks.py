@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from rsgan.diagnose.calibration import Calibration, Way
 from rsgan.diagnose.ground import Cells, Ground, Shown
 from rsgan.diagnose.logits import Judge, LogitMaps, Progress, dense_logits
 from rsgan.diagnose.refit import Batch, Learnt, Refit, learn, noisy
 from rsgan.errors import GridError
-from rsgan.nn.discriminators import PatchDiscriminator, PatchDiscriminatorConfig
 
 Floats = NDArray[np.float64]
 PIECES = 100
@@ -131,7 +132,7 @@ def calibrated(logits: LogitMaps, blocks: Blocks, counted: NDArray[np.bool_], wa
 def refit_ground(
     ground: Ground,
     how: Refit,
-    config: PatchDiscriminatorConfig,
+    build: Callable[[], nn.Module],
     *,
     way: Way,
     device: torch.device,
@@ -142,7 +143,7 @@ def refit_ground(
     Args:
         ground: with both kinds of candidates.
         how: settings.
-        config: of the discriminators; their patches are those of the ground's geometry.
+        build: gives an untrained discriminator, its patches those of the ground's geometry.
         way: of calibration.
         device: where to compute.
         progress: called after each fold.
@@ -164,7 +165,7 @@ def refit_ground(
                 "alone for a discriminator to be learnt. Take a larger scene, or leave --refit out."
             )
         found = learn(
-            PatchDiscriminator(config),
+            build(),
             partial(_draw, ground, mine, how.batch),
             checks,
             how,
@@ -178,7 +179,7 @@ def refit_ground(
     def judge_of(cells: Cells) -> Judge:
         fold = int(blocks.folds[cells.top // blocks.side, cells.left // blocks.side])
         chance = torch.Generator().manual_seed(how.seed * 1_000_003 + cells.top * 65_537 + cells.left)
-        return lambda candidate, observed: learnt[fold].network(noisy(candidate, how.noise, chance), observed)
+        return lambda candidate, *given: learnt[fold].network(noisy(candidate, how.noise, chance), *given)
 
     logits = dense_logits(ground, judge_of, device=device, side=blocks.side)
     counted = logits.known & inner
@@ -210,9 +211,9 @@ def _batch(ground: Ground, windows: list[Cells], mine: NDArray[np.bool_]) -> Bat
     """Windows of both kinds; of each, the cells count that are usable and may be looked at."""
     shown = [ground.show(cells) for cells in windows]
     counts = torch.stack([_counts(ground, one, cells, mine) for one, cells in zip(shown, windows, strict=True)])
-    observed = torch.cat([one.observed for one in shown])
+    given = [torch.cat(parts) for parts in zip(*(one.given for one in shown), strict=True)]
     real, generated = (torch.cat([one.candidates[kind] for one in shown]) for kind in ("real", "generated"))
-    return Batch((real, observed), (generated, observed), counts, counts)
+    return Batch((real, *given), (generated, *given), counts, counts)
 
 
 def _counts(ground: Ground, shown: Shown, cells: Cells, mine: NDArray[np.bool_]) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,30 +16,23 @@ from numpy.typing import NDArray
 from rsgan.card import ModelCard
 from rsgan.diagnose import views
 from rsgan.diagnose.blocks import Blocks, GroundScores, calibrated, refit_ground
-from rsgan.diagnose.calibration import Reliability, Way, reliability
+from rsgan.diagnose.calibration import Reliability, reliability
+from rsgan.diagnose.cases import Asked, Case, opened
 from rsgan.diagnose.ground import Ground
-from rsgan.diagnose.landcover import MIXED, PURITY, Landcover, of_indices, of_map
+from rsgan.diagnose.landcover import MIXED, Landcover, of_indices, of_map
 from rsgan.diagnose.logits import LogitMaps, Progress, dense_logits
 from rsgan.diagnose.meaning import Meaning, meaning_of
-from rsgan.diagnose.refit import Refit
+from rsgan.diagnose.settings import FOLDS, Settings
 from rsgan.diagnose.views import View
-from rsgan.enhance.choice import open_scene
-from rsgan.enhance.options import Options, Reading
-from rsgan.enhance.statistics import scene_statistics
-from rsgan.enhance.superres import prepare
-from rsgan.errors import ConfigError, ModelError
+from rsgan.enhance.options import Reading
+from rsgan.enhance.speckle_method import SarReading
+from rsgan.errors import ConfigError
 from rsgan.geo import Grid, RasterWriter
 from rsgan.geo.classes import check_classes
 from rsgan.geo.maps import as_dataset
 from rsgan.metrics.density_ratio import ClassFigures, Side, class_figures
-from rsgan.model import Device, Model, choose_device, open_model
-from rsgan.nn.discriminators import (
-    Discriminator,
-    PatchDiscriminator,
-    PatchDiscriminatorConfig,
-    PatchGeometry,
-    patch_geometry,
-)
+from rsgan.model import choose_device, open_model
+from rsgan.nn.discriminators import PatchGeometry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,63 +42,29 @@ if TYPE_CHECKING:
 REAL, GENERATED = "real", "generated"
 ALL = 0
 """Number of the class of all patches, in the figures of the whole scene."""
-FOLDS = 4
-"""Of blocks, where a discriminator left over from training is calibrated."""
-
-
-NARROWEST = 4
-"""Least width of a fresh discriminator's first layer."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a diagnosis is made; all of it is written into the result.
+class Look:
+    """Pictures of a diagnosis.
 
     Attributes:
-        landcover: raster of classes, "indices" for NDVI, NDWI and brightness, or None for no classes.
-        legend: name or CSV file of the raster's classes; None finds it out.
-        purity: share of a patch that its class has to have.
-        refit: updates of a fresh discriminator per fold; 0 asks the one left over from training.
-        noise: standard deviation of the instance noise of a fresh discriminator, network units.
-        channels: its width.
-        calibration: of log density ratios on held-out blocks.
-        sharpness: of the enhancement, where the enhanced raster is not given.
-        device: where to compute.
-        seed: of folds, batches, noise and bootstrap.
+        captions: of pictures, by what they show.
+        alike: groups of them that share their colours.
+        channels: shown as red, green and blue.
+        real: what the better candidates are called.
+        generated: what the others are called.
+        overview: (C, rows, columns) mean of the generated picture in every cell.
+        views: places to be looked at.
     """
 
-    landcover: str | Path | None = None
-    legend: str | None = None
-    purity: float = PURITY
-    refit: int = 0
-    noise: float = 0.0
-    channels: int = 16
-    calibration: Way = "platt"
-    sharpness: float | None = None
-    device: Device = "auto"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be meant, whatever the scene.
-
-        Raises:
-            ConfigError: naming the flag.
-        """
-        if not 0.5 < self.purity <= 1:
-            raise ConfigError(f"--purity {self.purity:g}: expected above 0.5 (a majority) up to 1.")
-        if self.refit < 0:
-            raise ConfigError(f"--refit {self.refit}: expected updates, 0 for none; some hundreds are usual.")
-        if self.channels < NARROWEST:
-            raise ConfigError(f"--channels {self.channels}: give at least {NARROWEST}.")
-        if self.noise and not self.refit:
-            raise ConfigError("--noise is for a fresh discriminator. Give --refit too, or leave --noise out.")
-        if self.legend is not None and self.landcover in (None, "indices"):
-            raise ConfigError("--legend names the classes of a raster. Give that raster with --landcover.")
-
-    @property
-    def fresh(self) -> Refit:
-        """How a fresh discriminator is learnt."""
-        return Refit(updates=self.refit, folds=FOLDS, noise=self.noise, channels=self.channels, seed=self.seed)
+    captions: dict[str, str]
+    alike: tuple[tuple[str, ...], ...]
+    channels: tuple[int, int, int]
+    real: str
+    generated: str
+    overview: NDArray[np.float32]
+    views: tuple[View, ...]
 
 
 @dataclass(frozen=True)
@@ -123,8 +82,7 @@ class Diagnosis:
         landcover: the class of every patch; None without.
         classes: figures by class; empty without a reference or without classes.
         whole: figures of all patches as one class; None without a reference.
-        overview: (C, rows, columns) mean reflectance of the enhanced raster in every cell.
-        views: places to be looked at.
+        look: pictures, and what they and the candidates are called.
         reliability: before and after calibration; empty where the logits are no density ratios.
         notes: what the user must be told.
     """
@@ -139,8 +97,7 @@ class Diagnosis:
     landcover: Landcover | None
     classes: tuple[ClassFigures, ...]
     whole: ClassFigures | None
-    overview: NDArray[np.float32]
-    views: tuple[View, ...]
+    look: Look
     reliability: dict[str, Reliability] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -153,7 +110,7 @@ class Diagnosis:
         for one in self.classes:
             if one.told_apart:
                 yield (
-                    f"{self.name_of(one.number)}: what the model makes is told from references (AUROC "
+                    f"{self.name_of(one.number)}: the {self.look.generated} is told from {self.look.real} (AUROC "
                     f"{one.auroc.value:.2f}, {one.auroc.low:.2f} to {one.auroc.high:.2f}; p {one.p_auroc:.2g})"
                 )
         if self.landcover is not None and self.whole is not None and not self.classes:
@@ -233,19 +190,20 @@ def diagnose(
     model: str | Path = "s2-rgbn-x2",
     reference: str | Path | None = None,
     enhanced: str | Path | None = None,
-    reading: Reading | None = None,
+    reading: Reading | SarReading | None = None,
     settings: Settings | None = None,
     work: Path | None = None,
     progress: Progress | None = None,
 ) -> Diagnosis:
-    """Ask a discriminator where a generator falls short.
+    """Ask a discriminator where a generator falls short; the Python twin of `rsgan diagnose`.
 
     Args:
         observed: what the generator is given.
-        model: zoo name or path of a super-resolution model.
-        reference: what the enhanced raster should equal; without it, only generated patches get logits.
+        model: zoo name or path of a model for super-resolution or despeckling.
+        reference: what the enhanced raster should equal; without it, only generated patches get logits. Despeckling
+            needs none: its ratio image is judged beside fresh speckle.
         enhanced: what the generator made of it; None makes it, in `work`.
-        reading: how the files are read.
+        reading: how the files are read; `SarReading` for despeckling.
         settings: how.
         work: folder for an enhanced raster that has to be made; None throws it away.
         progress: called with (windows done, windows in all).
@@ -253,123 +211,65 @@ def diagnose(
     Raises:
         RsganError: one of its children says which file or flag is wrong, and the way out.
     """
-    settings, reading = settings or Settings(), reading or Reading()
+    settings, found = settings or Settings(), open_model(model)
     if settings.landcover not in (None, "indices"):
         check_classes(str(settings.landcover))
     sources = [observed] if isinstance(observed, str | Path) else list(observed)
-    opened = open_model(model)
-    card, judge = _judge(opened, fresh=bool(settings.refit))
-    if settings.refit and reference is None:
-        raise ConfigError("--refit needs references to tell from what is generated. Give --reference, or leave it out.")
+    reading = reading or (SarReading() if found.card.task == "despeckle" else Reading())
     with ExitStack() as opening:
-        if enhanced is None:
-            enhanced = (work or Path(opening.enter_context(TemporaryDirectory()))) / "enhanced.tif"
-            options = Options(sharpness=settings.sharpness, device=settings.device, overwrite=True)
-            with prepare(sources, enhanced, model=model, reading=reading, options=options) as job:
-                job.run(progress)
-        candidates = {REAL: reference, GENERATED: enhanced}
-        paths = {"observed": " ".join(map(str, sources)), "reference": reference, "enhanced": enhanced}
-        ground = opening.enter_context(_ground(sources, candidates, opened, reading, settings))
-        landcover = _landcover(ground, card, settings)
-        scores, meaning = _scores(ground, card, judge, settings, progress)
-        return _concluded(
-            opened, {role: str(path) for role, path in paths.items() if path is not None}, settings, meaning, ground,
-            scores, landcover,
-        )  # fmt: skip
-
-
-def _judge(model: Model, *, fresh: bool) -> tuple[ModelCard, Discriminator | None]:
-    """The discriminator of a model, if it is to be asked.
-
-    Raises:
-        ModelError: it is for another task, or holds no discriminator.
-    """
-    card = model.card
-    if card.task != "superres" or card.guide or card.any_band:
-        kind = "for any band" if card.any_band else "guided by finer bands" if card.guide else ""
-        kind = kind if card.task == "superres" else f"for {card.task}"
-        raise ModelError(f"--model {card.name} is {kind}; diagnoses are of super-resolution of certain bands by now.")
-    if fresh:
-        return card, None
-    if card.discriminator is None:
-        raise ModelError(f"--model {card.name} holds no discriminator. Give --refit, which trains one.")
-    return card, model.discriminator()
-
-
-@contextmanager
-def _ground(
-    sources: Sequence[str | Path],
-    candidates: dict[str, str | Path | None],
-    model: Model,
-    reading: Reading,
-    settings: Settings,
-) -> Iterator[Ground]:
-    card = model.card
-    with ExitStack() as opening:
-        scene = opening.enter_context(open_scene(sources, card, reading))
-        scaling = scene_statistics(scene, card).scaling
-        others = {
-            kind: opening.enter_context(open_scene([path], card, reading))
-            for kind, path in candidates.items()
-            if path is not None
-        }
-        yield Ground(scene, others, card.scale, scaling, patch_geometry(_layers(card, settings)))
-
-
-def _layers(card: ModelCard, settings: Settings) -> PatchDiscriminatorConfig:
-    """The architecture of whoever judges."""
-    found = card.discriminator
-    if not settings.refit and isinstance(found, PatchDiscriminatorConfig):
-        return found
-    strided = found.strided if found is not None else 2
-    return PatchDiscriminatorConfig(
-        bands=len(card.bands), scale=card.scale, channels=settings.channels, strided=strided, spectral_norm=True
-    )
+        work = work or Path(opening.enter_context(TemporaryDirectory()))
+        asked = Asked(found, sources, reference, enhanced, reading, settings, work, progress)
+        case = opening.enter_context(opened(asked))
+        landcover = _landcover(case.ground, found.card, settings)
+        scores, meaning = _scores(case, found.card, settings, progress)
+        return _concluded(found.card, case, settings, meaning, scores, landcover)
 
 
 def _landcover(ground: Ground, card: ModelCard, settings: Settings) -> Landcover | None:
     if settings.landcover is None:
         return None
     if settings.landcover == "indices":
+        if card.task == "despeckle":
+            raise ConfigError("--landcover indices needs optical bands, and radar has none. Give a raster of classes.")
         return of_indices(ground, card.sensor, settings.purity)
     return of_map(ground, settings.landcover, settings.legend, settings.purity)
 
 
-def _scores(
-    ground: Ground, card: ModelCard, judge: Discriminator | None, settings: Settings, progress: Progress | None
-) -> tuple[GroundScores, Meaning]:
+def _scores(case: Case, card: ModelCard, settings: Settings, progress: Progress | None) -> tuple[GroundScores, Meaning]:
     """Logits and log density ratios of every cell, and what they mean."""
-    device, paired = choose_device(settings.device), len(ground.candidates) == 2
-    if judge is None:
-        found = refit_ground(
-            ground, settings.fresh, _layers(card, settings), way=settings.calibration, device=device, progress=progress
-        )
-        return found, meaning_of("non-saturating")
-    if not isinstance(judge, PatchDiscriminator):
-        raise ModelError(f"{card.name} has a discriminator of another kind than super-resolution has.")
-    meaning, network = meaning_of(card.objective, card.real_label), judge.to(device)
+    device, ground, way = choose_device(settings.device), case.ground, settings.calibration
+    if case.judge is None:
+        fresh = refit_ground(ground, settings.fresh, case.build, way=way, device=device, progress=progress)
+        return fresh, meaning_of("non-saturating")
+    meaning, network, paired = (
+        meaning_of(card.objective, card.real_label),
+        case.judge.to(device),
+        len(ground.kinds) == 2,
+    )
+    blocks = Blocks.of(ground, FOLDS if paired else 1, settings.seed)
     logits = dense_logits(ground, lambda _: network, device=device, progress=progress)
-    blocks, counted, ratios = Blocks.of(ground, FOLDS if paired else 1, settings.seed), logits.known, logits
+    counted, ratios = logits.known, logits
     if meaning.log_ratio is not None:
-        ratios = LogitMaps({k: meaning.ratios(v.astype(np.float64)).astype(np.float32) for k, v in logits.of.items()})
-        ratios = LogitMaps({k: np.where(np.isfinite(logits.of[k]), v, np.nan) for k, v in ratios.of.items()})
+        known = {kind: np.isfinite(found) for kind, found in logits.of.items()}
+        told = {kind: meaning.ratios(found).astype(np.float32) for kind, found in logits.of.items()}
+        ratios = LogitMaps({kind: np.where(known[kind], told[kind], np.float32(np.nan)) for kind in told})
         if paired and counted.any():
-            ratios = calibrated(ratios, blocks, counted, settings.calibration)
+            ratios = calibrated(ratios, blocks, counted, way)
     return GroundScores(logits, ratios, blocks, counted), meaning
 
 
 def _concluded(
-    model: Model,
-    paths: dict[str, str],
+    card: ModelCard,
+    case: Case,
     settings: Settings,
     meaning: Meaning,
-    ground: Ground,
     scores: GroundScores,
     landcover: Landcover | None,
 ) -> Diagnosis:
+    ground = case.ground
     classes: tuple[ClassFigures, ...] = ()
     whole, trust, density = None, {}, meaning.log_ratio is not None
-    if len(ground.candidates) == 2:
+    if len(ground.kinds) == 2:
         if not scores.counted.any():
             raise ConfigError(
                 f"no patch of {ground.geometry.side} pixels lies on data alone in all rasters. Take a larger scene, or "
@@ -389,10 +289,13 @@ def _concluded(
                 classes = class_figures(
                     *_sides(scores, landcover.classes, chosen), density=density, shares=False, seed=settings.seed
                 )
+    look = Look(
+        case.captions, case.alike, case.channels, case.real, case.generated, views.whole(ground, GENERATED),
+        _views(ground, scores, landcover, classes),
+    )  # fmt: skip
     return Diagnosis(
-        model.card, paths, settings, meaning, ground.geometry, ground.grid, scores, landcover, classes, whole,
-        views.whole(ground, GENERATED), _views(ground, scores, landcover, classes), trust,
-        (*ground.observed.notes, *meaning.warnings),
+        card, case.paths, settings, meaning, ground.geometry, ground.grid, scores, landcover, classes, whole, look,
+        trust, (*case.notes, *meaning.warnings),
     )  # fmt: skip
 
 
@@ -400,7 +303,7 @@ def _views(
     ground: Ground, scores: GroundScores, landcover: Landcover | None, classes: tuple[ClassFigures, ...]
 ) -> tuple[View, ...]:
     """Telling places of the classes that are told apart best, or of the whole scene."""
-    if len(ground.candidates) < 2:
+    if len(ground.kinds) < 2:
         return ()
     if landcover is None:
         return views.telling(ground, scores, {"all": np.ones(ground.shape, dtype=bool)})

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from rsgan.diagnose.ground import Cells, Ground
 
-Judge = Callable[[Tensor, Tensor], Tensor]
-"""(candidate, observed) -> logits, all (N, ..., H, W)."""
+Judge = Callable[..., Tensor]
+"""Candidates (N, C, H, W), and what is given beside them -> logits (N, 1, rows, columns)."""
 Progress = Callable[[int, int], None]
 """Called with (windows done, windows in all)."""
 WINDOW = 256
@@ -55,12 +55,12 @@ def dense_logits(
         progress: called after each window.
     """
     windows = list(ground.walk(side))
-    maps = {kind: np.full(ground.shape, np.nan, np.float32) for kind in ground.candidates}
+    maps = {kind: np.full(ground.shape, np.nan, np.float32) for kind in ground.kinds}
     for done, cells in enumerate(windows, start=1):
         shown, judge = ground.show(cells), judge_of(cells)
-        observed = shown.observed.to(device)
+        given = [one.to(device) for one in shown.given]
         for kind, candidate in shown.candidates.items():
-            logits = ground.of_cells(judge(candidate.to(device), observed), cells)[0].float().cpu().numpy()
+            logits = ground.of_cells(judge(candidate.to(device), *given), cells)[0].float().cpu().numpy()
             maps[kind][cells.place] = np.where(shown.usable, logits, np.float32(np.nan))
         if progress is not None:
             progress(done, len(windows))

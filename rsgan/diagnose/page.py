@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from rsgan.diagnose.calibration import Reliability
 from rsgan.diagnose.diagnosis import GENERATED, REAL, Diagnosis
 from rsgan.diagnose.views import View
-from rsgan.evaluate.pictures import rgb_channels
 from rsgan.metrics.density_ratio import ClassFigures, Estimate
 from rsgan.report.charts import Bar, Chart, Line, Words, interval_chart, line_chart
 from rsgan.report.colours import coloured, png, ramp_css, with_gaps
@@ -19,17 +18,16 @@ from rsgan.report.page import Explanation, Legend, Overview, Page, Picture, Show
 from rsgan.report.panels import Panel, limits_of, stretch
 
 Floats = NDArray[np.floating]
-CAPTIONS = {"observed": "Observed", GENERATED: "Enhanced", REAL: "Reference"}
 EXPLANATIONS = (
     Explanation(
         "AUROC",
-        "The chance that a patch of the reference gets a higher logit than one of the enhanced raster. 0.5: the "
+        "The chance that a patch of the first kind gets a higher logit than one of the second. 0.5: the "
         "discriminator cannot tell them apart; 1: it always can.",
         "That what it sees matters to you. A discriminator can live on texture that no measurement uses.",
     ),
     Explanation(
         "Log density ratio",
-        "log p / q of a patch: how much more likely it is among references than among what the model makes of the same "
+        "log p / q of a patch: how much more likely it is among the first kind than among what the model makes of the "
         "ground. 0.69 is twice as likely.",
         "How often a class is made: the model is given the ground, and with it the class.",
     ),
@@ -50,8 +48,8 @@ def page_of(found: Diagnosis) -> Page:
         subtitle=_subtitle(found),
         summary=tuple(_summary(found)),
         tiles=tuple(_tiles(found)),
-        places=tuple(_shown(view, found) for view in found.views),
-        swipe=(REAL, GENERATED) if paired else ("observed", GENERATED),
+        places=tuple(_shown(view, found) for view in found.look.views),
+        swipe=_swipe(found),
         overview=_overview(found),
         tables=tuple(_tables(found)),
         charts=tuple(_charts(found)),
@@ -76,15 +74,15 @@ def _summary(found: Diagnosis) -> Iterator[str]:
         return
     area = found.whole.auroc
     yield (
-        f"Over the whole scene a reference patch scores higher than the enhanced one with a chance of "
-        f"{_interval(area)}; 0.5 would mean that they cannot be told apart."
+        f"Over the whole scene a patch of the {found.look.real} scores higher than one of the {found.look.generated} "
+        f"with a chance of {_interval(area)}; 0.5 would mean that they cannot be told apart."
     )
     told = sorted((one for one in found.classes if one.told_apart), key=lambda one: -one.auroc.value)
     if told:
         named = ", ".join(f"{found.name_of(one.number)} ({one.auroc.value:.2f})" for one in told)
-        yield f"Invented detail is told from real in: {named}."
+        yield f"The {found.look.generated} is told from the {found.look.real} in: {named}."
     elif found.classes:
-        yield "In no class of land cover is invented detail significantly told from real."
+        yield f"In no class of land cover is the {found.look.generated} significantly told from the {found.look.real}."
     few = [found.name_of(one.number) for one in found.classes if not one.enough]
     if few:
         yield f"Too few independent patches for a verdict: {', '.join(few)}."
@@ -108,25 +106,33 @@ def _tiles(found: Diagnosis) -> Iterator[Tile]:
         yield Tile("Held-out loss", f"{np.mean(losses):.3f}", "1.386: nothing told apart")
 
 
+def _swipe(found: Diagnosis) -> tuple[str, str]:
+    """The two pictures that are worth most side by side: those of the first group, reference first."""
+    there = [name for name in found.look.alike[-1] if found.look.views and name in found.look.views[0].images]
+    return (there[0], there[1]) if len(there) > 1 else ("observed", GENERATED)
+
+
 def _shown(view: View, found: Diagnosis) -> ShownPlace:
-    channels = rgb_channels(found.card.bands, found.card.sensor)
-    limits = limits_of(Panel("", view.images[REAL if REAL in view.images else GENERATED]), channels)
-    return ShownPlace(
-        view.title,
-        view.caption,
-        tuple(
-            Picture(
-                kind, CAPTIONS[kind], f"{CAPTIONS[kind]} image, {view.title}", _rgb(view.images[kind], channels, limits)
-            )
-            for kind in CAPTIONS
-            if kind in view.images
-        ),
-    )
+    """One place; pictures of one group have the colours of the first of them."""
+    look, pictures = found.look, {}
+    for group in look.alike:
+        there = [name for name in group if name in view.images]
+        first = view.images[there[0]]
+        limits = limits_of(Panel("", np.nan_to_num(first), _known(first, look.channels)), look.channels)
+        for name in there:
+            caption = look.captions[name]
+            pixels = _rgb(view.images[name], look.channels, limits)
+            pictures[name] = Picture(name, caption, f"{caption}, {view.title}", pixels)
+    return ShownPlace(view.title, view.caption, tuple(pictures[name] for name in look.captions if name in pictures))
+
+
+def _known(values: Floats, channels: tuple[int, int, int]) -> NDArray[np.bool_]:
+    """Where all that is shown is known (H, W)."""
+    return np.asarray(np.isfinite(values[list(channels)]).all(axis=0))
 
 
 def _rgb(values: Floats, channels: tuple[int, int, int], limits: Floats) -> bytes:
-    shown = values[list(channels)]
-    return png(with_gaps(stretch(np.nan_to_num(shown), limits), np.asarray(np.isfinite(shown).all(axis=0))))
+    return png(with_gaps(stretch(np.nan_to_num(values[list(channels)]), limits), _known(values, channels)))
 
 
 def _overview(found: Diagnosis) -> Overview | None:
@@ -134,9 +140,7 @@ def _overview(found: Diagnosis) -> Overview | None:
     what = "log density ratio" if found.meaning.log_ratio is not None else "logit"
     if REAL in maps:
         values, title = maps[REAL] - maps[GENERATED], "Where they are told apart"
-        caption = (
-            f"{what.capitalize()} of the reference minus that of the enhanced raster, cell by cell; bright: told apart."
-        )
+        caption = f"{what.capitalize()} of {found.look.real} minus that of {found.look.generated}; bright: told apart."
     else:
         values, title = -maps[GENERATED], "Where it looks least like a reference"
         caption = f"{what.capitalize()} of the enhanced raster, turned round; bright: least like a reference."
@@ -144,10 +148,8 @@ def _overview(found: Diagnosis) -> Overview | None:
     if not known.size:
         return None
     low, high = (float(x) for x in np.percentile(known, (2, 98)))
-    channels = rgb_channels(found.card.bands, found.card.sensor)
-    below = found.overview[list(channels)]
-    usable = np.isfinite(below).all(axis=0)
-    limits = np.percentile(below[:, usable], (1, 99), axis=1) if usable.any() else np.array([[0.0] * 3, [1.0] * 3])
+    channels, below = found.look.channels, found.look.overview
+    limits = limits_of(Panel("", np.nan_to_num(below), _known(below, channels)), channels)
     return Overview(
         Picture(
             "map",
@@ -158,7 +160,7 @@ def _overview(found: Diagnosis) -> Overview | None:
         (),
         Legend(ramp_css(), f"{low:.2g} and less", f"{high:.2g} and more"),
         title,
-        Picture("ground", "", "The enhanced raster in small", _rgb(found.overview, channels, limits)),
+        Picture("ground", "", "The scene in small", _rgb(found.look.overview, channels, limits)),
     )
 
 
@@ -201,7 +203,7 @@ def _charts(found: Diagnosis) -> Iterator[Chart]:
         ]
         if bars:
             words = Words(
-                "How well invented detail is told from real",
+                f"How well the {found.look.generated} is told from the {found.look.real}",
                 "Bars are 95 % intervals by block bootstrap; strong: told apart significantly.",
                 "Chart of the AUROC of each class with its interval", "AUROC", "",
             )  # fmt: skip

@@ -27,7 +27,7 @@ class View:
     Attributes:
         title: why it is shown.
         caption: where it lies.
-        images: (C, H, W) reflectance by "observed", "generated", "real".
+        images: (C, H, W) by what they show, nan where invalid; see `Ground.picture`.
     """
 
     title: str
@@ -36,19 +36,19 @@ class View:
 
 
 def whole(ground: Ground, kind: str) -> Floats:
-    """(C, rows, columns): mean reflectance of a candidate in every cell, nan where nothing is valid."""
-    scene, stride, (rows, columns) = ground.candidates[kind], ground.geometry.stride, ground.shape
-    found = np.full((len(scene.bands), rows, columns), np.nan, np.float32)
+    """(C, rows, columns): mean of a candidate's picture in every cell, nan where nothing is valid."""
+    stride, (rows, columns) = ground.geometry.stride, ground.shape
+    strips = []
     step = max(1, 512 // stride)
     for top in range(0, rows, step):
         count = min(step, rows - top)
-        chip = scene.read(Window(0, top * stride, columns * stride, count * stride))
-        blocks = (len(scene.bands), count, stride, columns, stride)
-        valid = chip.valid.reshape(blocks).sum(axis=(2, 4))
-        sums = np.where(chip.valid, chip.values, 0).reshape(blocks).sum(axis=(2, 4))
+        values = ground.picture(Window(0, top * stride, columns * stride, count * stride))[kind]
+        blocks = values.reshape(len(values), count, stride, columns, stride)
+        valid = np.isfinite(blocks)
+        sums = np.where(valid, blocks, 0).sum(axis=(2, 4))
         with np.errstate(invalid="ignore", divide="ignore"):
-            found[:, top : top + count] = sums / valid
-    return found
+            strips.append((sums / valid.sum(axis=(2, 4))).astype(np.float32))
+    return np.concatenate(strips, axis=1)
 
 
 def telling(ground: Ground, scores: GroundScores, classes: Mapping[str, NDArray[np.bool_]]) -> tuple[View, ...]:
@@ -76,17 +76,12 @@ def telling(ground: Ground, scores: GroundScores, classes: Mapping[str, NDArray[
 def _view(ground: Ground, title: str, row: int, column: int, apart: float) -> View:
     step, scale = ground.geometry.stride, ground.scale
     side = max(SIDE, 2 * ground.geometry.side) // scale * scale
-    height, width = next(iter(ground.candidates.values())).grid.shape
+    height, width = ground.fine.shape
     corner = []
     for place, length in ((row, height), (column, width)):
         start = min(max(place * step + step // 2 - side // 2, 0), max(length - side, 0))
         corner.append(start // scale * scale)
     high, wide = min(side, height - corner[0]), min(side, width - corner[1])
     window = Window(corner[1], corner[0], wide // scale * scale, high // scale * scale)
-    coarse = Window(corner[1] // scale, corner[0] // scale, wide // scale, high // scale)
-    images = {"observed": ground.observed.read(coarse).values.repeat(scale, 1).repeat(scale, 2)}
-    images |= {kind: scene.read(window).values for kind, scene in ground.candidates.items()}
-    caption = (
-        f"Row {corner[0]}, column {corner[1]} of the enhanced raster; references score {apart:+.2f} over generated."
-    )
-    return View(title, caption, images)
+    caption = f"Row {corner[0]}, column {corner[1]}; the real one scores {apart:+.2f} over the generated one."
+    return View(title, caption, ground.picture(window))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def rasters(run: Run, make_raster: Callable[..., Path]) -> None:
     make_raster("fine.tif", values, transform=transform, descriptions=names)
     make_raster("coarse.tif", coarse, transform=transform @ Affine.scale(2), descriptions=names)
     make_raster("classes.tif", classes, transform=transform)
+    shutil.copy(SAMPLES / "sar_vv_vh_10m.tif", "sar.tif")
 
 
 @pytest.mark.usefixtures("rasters")
@@ -49,6 +51,7 @@ def test_the_examples_run_and_write_what_they_say(run: Run) -> None:
         assert result.stdout.splitlines()[-1] == f"report{number}/index.html"
     assert {path.name for path in Path("report0").iterdir()} == WRITTEN
     assert {path.name for path in Path("report1").iterdir()} == WRITTEN - {"real.tif", "difference.tif"}
+    assert {path.name for path in Path("report2").iterdir()} == WRITTEN
 
 
 @pytest.mark.usefixtures("rasters")
@@ -107,7 +110,8 @@ def test_without_a_reference_nothing_is_said_of_classes(run: Run) -> None:
         (("--observed", "coarse.tif", "--refit", "9"), "Give --reference"),
         (("--observed", "coarse.tif", "--reference", "coarse.tif"), r"expected 2 times"),
         (("--observed", "gone.tif"), "does not exist"),
-        (("--observed", "coarse.tif", "--model", "sar-despeckle"), "is for despeckle"),
+        (("--observed", "coarse.tif", "--model", "s2-dehaze"), "is for translate"),
+        (("--observed", "coarse.tif", "--model", "s2-20to10"), "is guided by finer bands"),
         (("--observed", "coarse.tif", "--model", "any-x2"), "is for any band"),
         (("--observed", "coarse.tif", "--reference", "fine.tif", "--landcover", "gone.tif"), "gone.tif does not exist"),
     ],

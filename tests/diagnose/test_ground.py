@@ -10,7 +10,7 @@ import torch
 from affine import Affine
 from torch import Tensor
 
-from rsgan.diagnose.ground import Ground
+from rsgan.diagnose.ground import Ground, OpticalGround
 from rsgan.diagnose.logits import dense_logits
 from rsgan.errors import ConfigError, GridError
 from rsgan.geo import Scene
@@ -42,7 +42,7 @@ def ground_of(
         for kind, values in fine.items()
     }
     scaling = BandScaling(np.array([0.2]), np.array([0.1]))
-    return Ground(observed, candidates, 2, scaling, patch_geometry(of))
+    return OpticalGround(observed, candidates, 2, scaling, patch_geometry(of))
 
 
 def at(transform: Affine, column: float, row: float) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import pytest
 from affine import Affine
 from rasterio.warp import reproject, transform_bounds
 
-from rsgan.diagnose.ground import Ground
+from rsgan.diagnose.ground import Ground, OpticalGround
 from rsgan.diagnose.landcover import INDICES, MIXED, of_indices, of_map, read_legend
 from rsgan.errors import BandError, ConfigError, GridError, InputError
 from rsgan.geo import Scene
@@ -26,7 +26,7 @@ def ground_of(make_raster: MakeRaster, observed: np.ndarray, names: tuple[str, .
     fine = make_raster("fine.tif", observed.repeat(2, 1).repeat(2, 2), transform=FINE, descriptions=names)
     count = len(names)
     scaling = BandScaling(np.zeros(count), np.ones(count))
-    return Ground(
+    return OpticalGround(
         seen, {"generated": Scene.open((fine,), wanted=None)}, 2, scaling, patch_geometry(PatchLayersConfig())
     )
 
