@@ -11,22 +11,37 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
+import tempfile
+import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
+from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from scipy import ndimage, stats
 from torch import Tensor
 
 from benchmarks.results import record, table
+from rsgan.catalogue import RGBN
+from rsgan.diagnose.blocks import refit_ground
 from rsgan.diagnose.calibration import reliability
+from rsgan.diagnose.ground import OpticalGround
 from rsgan.diagnose.images import ImageJudge, judge_images
+from rsgan.diagnose.landcover import MIXED, Landcover
+from rsgan.diagnose.logits import dense_logits
 from rsgan.diagnose.meaning import meaning_of
 from rsgan.diagnose.refit import Refit
+from rsgan.geo import Grid, RasterWriter, Scene
 from rsgan.metrics.density_ratio import ClassFigures, Side, class_figures
+from rsgan.model import open_model
+from rsgan.nn.discriminators import PatchDiscriminator, PatchDiscriminatorConfig, PatchLayersConfig, patch_geometry
 from rsgan.nn.objectives import OBJECTIVES
+from rsgan.sensors.statistics import BandScaling
 
 Floats = NDArray[np.float64]
 SIDE, CLASSES = 16, 4
@@ -254,7 +269,118 @@ def truths(pool: ProcessPoolExecutor, seeds: int) -> str:
     return table(["known densities", "runs", "R2, median", "worst .. best", "calibration error"], lines)
 
 
-PARTS = {"truths": truths, "objectives": objectives, "shares": shares}
+MOSAIC, SQUARE, BLURRED = 512, 64, 2
+"""Side of a drawn scene and of its squares of one class, pixels; the class whose invented detail is too faint."""
+
+
+def drawn_ground(seed: int, folder: Path) -> tuple[OpticalGround, Landcover]:
+    """A mosaic of classes; what is generated has fresh detail of the same law, but weaker in one class."""
+    rng = np.random.default_rng(seed)
+    squares = rng.integers(CLASSES, size=(MOSAIC // SQUARE,) * 2)
+    classes = squares.repeat(SQUARE, 0).repeat(SQUARE, 1)
+    base = 0.2 + 0.05 * ndimage.gaussian_filter(rng.standard_normal((2, MOSAIC // 2, MOSAIC // 2)), (0, 4, 4)) * 10
+    strength = np.array([0.01, 0.02, 0.03, 0.015])[classes]
+
+    def detail(weaker: float) -> Floats:
+        grain = ndimage.gaussian_filter(rng.standard_normal((2, MOSAIC, MOSAIC)), (0, 0.5, 0.5))
+        mean = grain.reshape(2, MOSAIC // 2, 2, MOSAIC // 2, 2).mean((2, 4))
+        return np.asarray(
+            (grain - mean.repeat(2, 1).repeat(2, 2)) * strength * np.where(classes == BLURRED, weaker, 1.0)
+        )
+
+    fine = Affine(5, 0, 500000, 0, -5, 5000000)
+    coarse = Affine(10, 0, 500000, 0, -10, 5000000)
+    scenes = {}
+    for name, values, transform in (
+        ("observed", base, coarse),
+        ("real", base.repeat(2, 1).repeat(2, 2) + detail(1.0), fine),
+        ("generated", base.repeat(2, 1).repeat(2, 2) + detail(0.7), fine),
+    ):
+        grid = Grid(CRS.from_epsg(32633), transform, (values.shape[1], values.shape[2]))
+        path = folder / f"{name}.tif"
+        with RasterWriter(path, grid=grid, count=2, dtype="float32", descriptions=("B03", "B04"), cog=False) as writer:
+            writer.write(values.astype(np.float32), grid.window)
+        scenes[name] = Scene.open((path,), wanted=("B03", "B04"))
+    scaling = BandScaling(np.full(2, 0.2), np.full(2, 0.02))
+    geometry = patch_geometry(PatchLayersConfig())
+    observed = scenes.pop("observed")
+    ground = OpticalGround(observed, scenes, 2, scaling, geometry)
+    whole = ndimage.uniform_filter
+    shares = np.stack([whole((classes == n).astype(np.float32), geometry.side) for n in range(CLASSES)])
+    cells = shares[:, geometry.stride // 2 :: geometry.stride, geometry.stride // 2 :: geometry.stride]
+    return ground, Landcover(np.where(cells.max(0) > 0.95, cells.argmax(0), MIXED), {}, "drawn")
+
+
+def conditional(task: int) -> list[tuple[bool, float]]:
+    """By class: whether it is told apart, and its AUROC."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        ground, landcover = drawn_ground(task, Path(folder))
+        how = Refit(updates=150, folds=4, batch=8, channels=8, check_every=30, patience=3, seed=task)
+        config = PatchDiscriminatorConfig(bands=2, scale=2, channels=8, strided=2)
+        scores = refit_ground(ground, how, lambda: PatchDiscriminator(config), way="platt", device=torch.device("cpu"))
+    chosen = scores.counted & (landcover.classes != MIXED)
+    sides = [
+        Side(
+            scores.ratios.of[kind][chosen].astype(np.float64), landcover.classes[chosen], scores.blocks.numbers[chosen]
+        )
+        for kind in ("real", "generated")
+    ]
+    return [(one.told_apart, one.auroc.value) for one in class_figures(*sides, density=True, shares=False, seed=task)]
+
+
+def conditionals(pool: ProcessPoolExecutor, seeds: int) -> str:
+    """Weaker detail in one class, behind a generator that is given the ground."""
+    found = list(pool.map(conditional, range(max(seeds // 5, 3))))
+    lines = []
+    for number in range(CLASSES):
+        told, areas = zip(*(one[number] for one in found), strict=True)
+        name = f"class {number}" + (", detail 0.7 times too weak" if number == BLURRED else "")
+        lines.append([name, str(len(told)), str(sum(told)), f"{np.median(areas):.2f}"])
+        print(*lines[-1], sep=" | ", flush=True)
+    return table(["class", "runs", "told apart", "AUROC, median"], lines)
+
+
+def speed(_: ProcessPoolExecutor, __: int) -> str:
+    """Logits of 4096 x 4096 pixels in four bands, both kinds, beside the bare discriminator on the same pixels."""
+    side, lines = 4096, []
+    torch.set_num_threads(2)
+    judge = open_model("s2-rgbn-x2").discriminator()
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as name:
+        scenes = {}
+        for kind, size, step in (("observed", side // 2, 10), ("real", side, 5), ("generated", side, 5)):
+            grid = Grid(CRS.from_epsg(32633), Affine(step, 0, 500000, 0, -step, 5000000), (size, size))
+            with RasterWriter(
+                Path(name) / f"{kind}.tif", grid=grid, count=4, dtype="uint16", descriptions=RGBN, cog=False
+            ) as writer:
+                for top in range(0, size, 512):
+                    window = type(grid.window)(0, top, size, 512)
+                    writer.write(rng.integers(500, 3000, (4, 512, size), dtype=np.uint16), window)
+            scenes[kind] = Scene.open((Path(name) / f"{kind}.tif",), wanted=RGBN, reflectance_scale=10000)
+        ground = OpticalGround(
+            scenes.pop("observed"), scenes, 2, BandScaling(np.full(4, 0.2), np.full(4, 0.05)),
+            patch_geometry(judge.config),
+        )  # fmt: skip
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for _ in range(3):
+            started = time.perf_counter()
+            with torch.inference_mode():
+                chip, seen = torch.randn(1, 4, 1024, 1024), torch.randn(1, 4, 512, 512)
+                for _ in range(2 * (side // 1024) ** 2):
+                    judge(chip, seen)
+            bare, started = time.perf_counter() - started, time.perf_counter()
+            dense_logits(ground, lambda cells: judge, device=torch.device("cpu"))
+            took = time.perf_counter() - started
+            lines.append([f"{bare:.1f}", f"{took:.1f}", f"{took / bare:.2f}"])
+            print(*lines[-1], sep=" | ", flush=True)
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
+    return table(["bare, s", "from files, s", "ratio"], lines) + f"\n\nPeak memory grew by {grown:.2f} GiB meanwhile."
+
+
+PARTS = {
+    "truths": truths, "objectives": objectives, "shares": shares, "conditionals": conditionals, "speed": speed,
+}  # fmt: skip
 
 
 def main() -> None:
