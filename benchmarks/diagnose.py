@@ -32,12 +32,13 @@ from rsgan.diagnose.blocks import refit_ground
 from rsgan.diagnose.calibration import reliability
 from rsgan.diagnose.ground import OpticalGround
 from rsgan.diagnose.images import ImageJudge, judge_images
-from rsgan.diagnose.landcover import MIXED, Landcover
+from rsgan.diagnose.landcover import Landcover
 from rsgan.diagnose.logits import dense_logits
 from rsgan.diagnose.meaning import meaning_of
 from rsgan.diagnose.refit import Refit
 from rsgan.geo import Grid, RasterWriter, Scene
 from rsgan.metrics.density_ratio import ClassFigures, Side, class_figures
+from rsgan.metrics.land_cover import MIXED
 from rsgan.model import open_model
 from rsgan.nn.discriminators import PatchDiscriminator, PatchDiscriminatorConfig, PatchLayersConfig, patch_geometry
 from rsgan.nn.objectives import OBJECTIVES

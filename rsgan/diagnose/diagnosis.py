@@ -19,7 +19,7 @@ from rsgan.diagnose.blocks import Blocks, GroundScores, calibrated, refit_ground
 from rsgan.diagnose.calibration import Reliability, reliability
 from rsgan.diagnose.cases import Asked, Case, opened
 from rsgan.diagnose.ground import Ground
-from rsgan.diagnose.landcover import MIXED, Landcover, of_indices, of_map
+from rsgan.diagnose.landcover import Landcover, of_indices, of_map
 from rsgan.diagnose.logits import LogitMaps, Progress, dense_logits
 from rsgan.diagnose.meaning import Meaning, meaning_of
 from rsgan.diagnose.settings import FOLDS, Settings
@@ -31,6 +31,7 @@ from rsgan.geo import Grid, RasterWriter
 from rsgan.geo.classes import check_classes
 from rsgan.geo.maps import as_dataset
 from rsgan.metrics.density_ratio import ClassFigures, Side, class_figures
+from rsgan.metrics.land_cover import MIXED
 from rsgan.model import choose_device, open_model
 from rsgan.nn.discriminators import PatchGeometry
 

@@ -16,9 +16,8 @@ from rsgan.diagnose.ground import Ground
 from rsgan.errors import BandError, ConfigError
 from rsgan.geo import Window
 from rsgan.geo.classes import read_classes
+from rsgan.metrics.land_cover import INDICES, MIXED, index_classes, patch_classes
 
-MIXED = -1
-"""Class of a patch of which no class has enough, or which the map does not know."""
 PURITY = 0.7
 """Share of a patch that its class has to have."""
 
@@ -60,14 +59,6 @@ doi:10.1038/s41597-022-01307-4 (Dynamic World); MRLC, NLCD legend; CORINE land c
 TELLING = ("worldcover", "nlcd", "corine")
 """Legends whose codes no own legend is likely to have; counting from 0 or 1, as Dynamic World does, is usual."""
 
-INDICES: Mapping[int, str] = {
-    1: "water", 2: "dense vegetation", 3: "sparse vegetation", 4: "bright bare or built", 5: "dark bare or built",
-}  # fmt: skip
-"""Classes that indices tell."""
-WATER_NDWI, DENSE_NDVI, SPARSE_NDVI, BRIGHT = 0.0, 0.6, 0.25, 0.18
-"""Thresholds, usual ones: NDWI of water, McFeeters 1996, doi:10.1080/01431169608948714; NDVI of closed canopies and of
-any vegetation; mean visible reflectance that parts bright from dark ground."""
-
 
 @dataclass(frozen=True)
 class Landcover:
@@ -104,12 +95,6 @@ def of_map(ground: Ground, path: str | Path, legend: str | None = None, purity: 
     numbers = np.array(found.numbers)[first]
     classes = np.where(shares.max(axis=0) >= purity, numbers, MIXED)
     return Landcover(classes, {n: names.get(n, f"class {n}") for n in found.numbers}, f"{path}{name}")
-
-
-def _difference(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Normalised difference; 0 where both are 0."""
-    total = first + second
-    return np.divide(first - second, total, out=np.zeros_like(total), where=total != 0)
 
 
 def _legend(legend: str | None, numbers: tuple[int, ...]) -> tuple[str, Mapping[int, str]]:
@@ -170,15 +155,9 @@ def of_indices(ground: Ground, sensor_name: str, purity: float = PURITY) -> Land
     pixels = np.zeros(scene.grid.shape, np.uint8)
     for top in range(0, scene.grid.height, 512):
         chip = scene.read(Window(0, top, scene.grid.width, min(512, scene.grid.height - top)))
-        green, red, nir = (chip.values[known.index(name)].astype(np.float64) for name in names)
-        ndvi, ndwi = _difference(nir, red), _difference(green, nir)
-        found = np.select(
-            [ndwi > WATER_NDWI, ndvi > DENSE_NDVI, ndvi > SPARSE_NDVI, (green + red) / 2 > BRIGHT], [1, 2, 3, 4], 5
-        )
-        pixels[top : top + len(found)] = np.where(chip.valid.all(axis=0), found, 0)
-    step, reach = ground.geometry.stride / ground.scale, max(1, round(ground.geometry.side / ground.scale))
-    centres = np.ix_(*(((np.arange(count) + 0.5) * step).astype(int) for count in ground.shape))
-    seen = (ndimage.uniform_filter((pixels == n).astype(np.float32), reach, mode="nearest") for n in INDICES)
-    shares = np.stack([share[centres] for share in seen])
-    classes = np.where(shares.max(axis=0) >= purity, np.array(list(INDICES))[shares.argmax(axis=0)], MIXED)
+        green, red, nir = (chip.values[known.index(name)] for name in names)
+        pixels[top : top + len(green)] = index_classes(green, red, nir, np.asarray(chip.valid.all(axis=0)))
+    step, side = ground.geometry.stride / ground.scale, max(1, round(ground.geometry.side / ground.scale))
+    rows, columns = (((np.arange(count) + 0.5) * step).astype(np.int64) for count in ground.shape)
+    classes = patch_classes(pixels, tuple(INDICES), side, (rows, columns), purity)
     return Landcover(classes, INDICES, f"NDVI, NDWI and brightness of {scene.name}")

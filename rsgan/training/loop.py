@@ -389,6 +389,8 @@ def _led(trainer: Trainer, run: Path, tell: Callable[[Diagnosis], None]) -> Iter
         if due["validate"] or seen > len(task.dataset) - config.training.batch_size:
             averaged = trainer.averaged
             figures = task.validation.measure(averaged)
+            if trainer.judged and trainer.discriminator is not None:
+                figures |= task.by_class(averaged, trainer.discriminator)
             task.validation.panel(averaged, run / PANELS / f"{seen:09d}.png")
             journal.write("validation", seen, figures)
             examine(figures)

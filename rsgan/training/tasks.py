@@ -100,6 +100,10 @@ class Task(Protocol):
         """The losses of the run."""
         ...
 
+    def by_class(self, generator: Any, judge: Discriminator) -> dict[str, float]:  # noqa: ANN401
+        """What the discriminator says of each class of held-out land cover; empty where it can tell none."""
+        ...
+
     def probe(self) -> ProbeCoefficients | None:
         """What is fitted at the end, after the networks."""
         ...
@@ -144,6 +148,12 @@ class Superres:
             getattr(torch, config.training.precision),
         )
 
+    def by_class(self, generator: Any, judge: Discriminator) -> dict[str, float]:  # noqa: ANN401
+        """See `Task.by_class`; guided models are not asked."""
+        if not isinstance(self.validation, Validation) or not isinstance(judge, PatchDiscriminator):
+            return {}
+        return self.validation.by_class(generator, judge)
+
     def probe(self) -> ProbeCoefficients | None:
         """See `Task.probe`."""
         count = self.config.training.probe_samples
@@ -183,6 +193,10 @@ class Despeckle:
             raise ConfigError("task despeckle needs a generator of kind despeckle and a discriminator of kind speckle.")
         precision = getattr(torch, self.config.training.precision)
         return DespeckleGame(generator, discriminator, self.config.losses, adversary, precision)
+
+    def by_class(self, generator: Any, judge: Discriminator) -> dict[str, float]:  # noqa: ANN401
+        """See `Task.by_class`; none is told here."""
+        return {}
 
     def probe(self) -> ProbeCoefficients | None:
         """Nothing: looks and correlation are estimated by a law, see `sensors.sar.estimate_speckle`."""
@@ -235,6 +249,10 @@ class Translate:
         if isinstance(losses, CycleLosses):
             return CycleGame(generator, discriminator, losses, ground, adversary, precision)
         return ContrastiveGame(generator, discriminator, losses, ground, adversary, precision)
+
+    def by_class(self, generator: Any, judge: Discriminator) -> dict[str, float]:  # noqa: ANN401
+        """See `Task.by_class`; none is told here."""
+        return {}
 
     def probe(self) -> ProbeCoefficients | None:
         """Nothing: the domains' units are fixed."""

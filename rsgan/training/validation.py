@@ -11,10 +11,14 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
+from rsgan.catalogue import sensor
 from rsgan.errors import ConfigError
 from rsgan.filters.back_projection import back_projection
 from rsgan.metrics.artefacts import checkerboard
+from rsgan.metrics.density_ratio import placements
 from rsgan.metrics.fidelity import psnr
+from rsgan.metrics.land_cover import INDICES, index_classes, patch_classes
+from rsgan.nn.discriminators import PatchDiscriminator, PatchGeometry, patch_geometry
 from rsgan.nn.generators import Generator, SensorState
 from rsgan.sensors.optical import degrade, upsample
 from rsgan.sensors.statistics import band_scaling
@@ -29,6 +33,10 @@ PANEL_SIDE = 192
 """Side of a picture of a panel, pixels."""
 KNOWN = 4
 """Training tiles that are judged like held-out ones: what is learnt by heart does much better on them."""
+INDEX_COLOURS = ("green", "red", "nir")
+"""Bands that tell coarse classes."""
+PURITY, LEAST_PATCHES = 0.7, 20
+"""Share of a patch that its class has to have; patches of a class below which nothing is said of it."""
 PROTOCOLS = {"P40": (0.40, 0.0), "P50": (0.50, 0.0), "P40n": (0.40, 0.001)}
 """Name -> (sigma in input pixels, noise in reflectance)."""
 
@@ -72,6 +80,8 @@ class Validation:
                 "pixels, or has no square of as many without invalid ones. Name larger or whole tiles to be held out."
             )
         self.seed = config.seed
+        bands = [sensor(config.model.sensor).find(name) for name in config.model.bands]
+        self.colours = ["" if band is None else band.common_name for band in bands]
         known = sorted(trained_on or (), key=lambda tile: -tile.weight)
         self.known = [reference for tile in known[:KNOWN] if (reference := self._crop(tile)) is not None]
 
@@ -133,6 +143,57 @@ class Validation:
             figures["known_db/P40"] = float(np.mean(known))
         generator.train()
         return figures
+
+    @torch.no_grad()
+    def by_class(self, generator: Generator, judge: PatchDiscriminator) -> dict[str, float]:
+        """What a discriminator says of each class of land cover on held-out ground, under P40.
+
+        Returns:
+            `auroc/C`: chance that a patch of a reference of class C scores higher than one that was enhanced, 0.5 where
+            they cannot be told apart; `logit/C`: mean logit of references minus that of enhanced patches. Empty where
+            the bands tell no class, or the discriminator's logits have no place.
+        """
+        try:
+            geometry = patch_geometry(judge.config)
+        except ConfigError:
+            return {}
+        if not set(INDEX_COLOURS) <= set(self.colours):
+            return {}
+        generator.eval()
+        judge.eval()
+        found = [self._patches(generator, judge, geometry, tile, i) for i, tile in enumerate(self.references)]
+        generator.train()
+        judge.train()
+        classes, real, made = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        figures = {}
+        for number, name in INDICES.items():
+            mine = classes == number
+            if mine.sum() >= LEAST_PATCHES:
+                key = name.replace(" ", "_")
+                figures[f"auroc/{key}"] = float(placements(real[mine], made[mine]).mean())
+                figures[f"logit/{key}"] = float(real[mine].mean() - made[mine].mean())
+        return figures
+
+    def _patches(
+        self, generator: Generator, judge: PatchDiscriminator, geometry: PatchGeometry, reference: Tensor, index: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Class, logit of the reference and of what is enhanced, of every patch that lies inside a tile."""
+        observed, sigma, noise = self.observe(reference, index, "P40")
+        enhanced, scaling = self.enhance(generator, observed, sigma, noise), band_scaling(observed[0].cpu().numpy())
+        seen, *candidates = (
+            torch.from_numpy(scaling.to_network(x[0].cpu().numpy()))[None].to(x)
+            for x in (observed, reference, enhanced)
+        )
+        green, red, nir = (reference[0, self.colours.index(colour)].cpu().numpy() for colour in INDEX_COLOURS)
+        exact = next(judge.parameters()).dtype
+        logits = [judge(x.to(exact), seen.to(exact))[0, 0].double().cpu().numpy() for x in candidates]
+        starts = [geometry.start + geometry.stride * np.arange(count) for count in logits[0].shape]
+        inside = [(s >= 0) & (s + geometry.side <= n) for s, n in zip(starts, reference.shape[2:], strict=True)]
+        rows, columns = (s[i] + geometry.side // 2 for s, i in zip(starts, inside, strict=True))
+        pixels = index_classes(green, red, nir)
+        classes = patch_classes(pixels, tuple(INDICES), geometry.side, (rows, columns), PURITY)
+        real, made = (found[np.ix_(*inside)].ravel() for found in logits)
+        return classes.ravel(), real, made
 
     def _judge(self, generator: Generator, reference: Tensor, index: int, protocol: str) -> tuple[float, float, float]:
         """Gain, residual over noise and checkerboard on one tile."""

@@ -9,9 +9,10 @@ from affine import Affine
 from rasterio.warp import reproject, transform_bounds
 
 from rsgan.diagnose.ground import Ground, OpticalGround
-from rsgan.diagnose.landcover import INDICES, MIXED, of_indices, of_map, read_legend
+from rsgan.diagnose.landcover import of_indices, of_map, read_legend
 from rsgan.errors import BandError, ConfigError, GridError, InputError
 from rsgan.geo import Scene
+from rsgan.metrics.land_cover import INDICES, MIXED
 from rsgan.nn.discriminators import PatchLayersConfig, patch_geometry
 from rsgan.sensors.statistics import BandScaling
 

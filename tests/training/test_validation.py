@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn.functional import avg_pool2d
 
 from rsgan.errors import ConfigError
 from rsgan.filters.back_projection import back_projection
+from rsgan.nn.discriminators import PatchDiscriminator, PatchDiscriminatorConfig
 from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig
 from rsgan.sensors.optical import degrade
 from rsgan.sensors.procedural import draw_scene
@@ -93,3 +95,38 @@ def test_the_largest_whole_square_nearest_to_the_middle_is_judged(side: int) -> 
     rows, columns = whole_square(valid, 2)
     assert (rows, columns) == (slice((150 - side) // 2, (150 + side) // 2), slice(100 - side // 2, 100 + side // 2))
     assert whole_square(valid & (np.arange(200) % 50 > 0), 2) is None
+
+
+class Grain(PatchDiscriminator):
+    """Its logit is the power of what a pixel adds to its neighbours' mean, over the patch."""
+
+    def forward(self, candidate: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
+        rough = candidate - avg_pool2d(candidate, 3, 1, 1)
+        return avg_pool2d(rough.square().mean(1, keepdim=True), 26, 4, 11)
+
+
+def test_a_judge_is_asked_class_by_class(tile: Tile, tiny) -> None:
+    values = tile.values.copy()
+    values[:, :, :55] = np.array([0.06, 0.05, 0.03, 0.01])[:, None, None]
+    values += np.random.default_rng(3).normal(0, 0.003, values.shape).astype(np.float32)
+    validation = Validation([replace(tile, values=values)], tiny(), torch.device("cpu"))
+    judge, generator = Grain(PatchDiscriminatorConfig(bands=4, scale=2, channels=4)), make(1).train()
+    figures = validation.by_class(generator, judge)
+    names = {key.split("/")[1] for key in figures}
+    assert "water" in names
+    assert set(figures) == {f"{kind}/{name}" for kind in ("auroc", "logit") for name in names}
+    assert figures["auroc/water"] == 1.0  # the grain is lost in the observed pixels
+    assert figures["logit/water"] > 0
+    assert generator.training
+    assert judge.training
+    assert figures == validation.by_class(generator, judge)
+
+
+def test_where_no_class_can_be_told_nothing_is_said(tile: Tile, tiny) -> None:
+    config = tiny()
+    validation = Validation([tile], config, torch.device("cpu"))
+    generator = make(1)
+    seen = PatchDiscriminatorConfig(bands=4, scale=2, channels=8, attention=True)
+    assert validation.by_class(generator, PatchDiscriminator(seen)) == {}
+    validation.colours = ["blue", "green", "red", ""]
+    assert validation.by_class(generator, PatchDiscriminator(seen.model_copy(update={"attention": False}))) == {}
