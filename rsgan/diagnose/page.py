@@ -241,7 +241,7 @@ def _limits(found: Diagnosis) -> Iterator[str]:
             f"Its game is {found.meaning.objective}: a logit is {found.meaning.says}. So no density ratio, divergence "
             "or calibration is drawn from it; only which of two patches scores higher."
         )
-    if found.settings.refit and not found.settings.noise:
+    if found.settings.refit and not found.settings.noise and found.card.task == "superres":
         yield (
             "No instance noise was added. A deterministic generator shares no support with references, so the true "
             "density ratio is unbounded: what is shown is what a small network finds in a short time."
