@@ -151,16 +151,7 @@ def shares(pool: ProcessPoolExecutor, seeds: int) -> str:
     return table(head, lines)
 
 
-CONVERTED = (
-    "non-saturating",
-    "minimax",
-    "least-squares",
-    "kl",
-    "reverse-kl",
-    "pearson",
-    "squared-hellinger",
-    "jensen-shannon",
-)
+CONVERTED = tuple(name for name, one in OBJECTIVES.items() if one.log_ratio is not None)
 UNEVEN = (0.05, 0.15, 0.30, 0.50)
 
 
