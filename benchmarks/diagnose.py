@@ -119,8 +119,9 @@ SHARES = {
 }
 
 
-def verdicts(task: tuple[str, int]) -> tuple[bool, bool, int]:
-    """Whether share and quality of class 0 are judged right, and how many other verdicts there are that are wrong.
+def verdicts(task: tuple[str, int]) -> tuple[bool, bool, int, bool]:
+    """Whether share and quality of class 0 are judged right, whether any other verdict is wrong, and whether the share
+    ratio of class 0 lies in the interval that the scores give.
 
     The other classes make up for a planted share, so that theirs differ in truth: a verdict of that sign is right.
     """
@@ -135,7 +136,9 @@ def verdicts(task: tuple[str, int]) -> tuple[bool, bool, int]:
         wrong += said not in (0, signs[one.number])
         wrong += one.told_apart and one.number not in plan.blurred
     quality = figures[0].told_apart == (0 in plan.blurred)
-    return bool(shares[0]), bool(quality), int(wrong > 0)
+    read = figures[0].log_share
+    inside = read.low < np.log(0.25 / plan.shares[0]) < read.high
+    return bool(shares[0]), bool(quality), int(wrong > 0), bool(inside)
 
 
 def shares(pool: ProcessPoolExecutor, seeds: int) -> str:
@@ -144,10 +147,16 @@ def shares(pool: ProcessPoolExecutor, seeds: int) -> str:
     for name in SHARES:
         tasks = [(name, seed) for seed in range(seeds * (4 if name == "nothing" else 1))]
         rows = list(pool.map(verdicts, tasks, chunksize=4))
-        right, quality, wrong = (sum(column) for column in zip(*rows, strict=True))
-        lines.append([name, str(len(rows)), str(right), str(quality), str(wrong)])
+        lines.append([name, str(len(rows)), *(str(sum(column)) for column in zip(*rows, strict=True))])
         print(*lines[-1], sep=" | ", flush=True)
-    head = ["planted", "runs", "share of class 0 right", "quality of class 0 right", "with a wrong verdict elsewhere"]
+    head = [
+        "planted",
+        "runs",
+        "share of class 0 right",
+        "quality of class 0 right",
+        "a wrong verdict elsewhere",
+        "share by the scores right",
+    ]
     return table(head, lines)
 
 

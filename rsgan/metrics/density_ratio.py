@@ -121,11 +121,12 @@ class ClassFigures:
         median: of them.
         spread: standard deviation of them.
         auroc: chance that a reference scores higher than a generated patch of the class; 0.5: they are not told apart.
-        log_share: log P(c) / Q(c) by the scores; nan where they are no density ratios or shares are given.
+        counted: log P(c) / Q(c) by counting, what the scores' own is held against; nan where shares are given.
+        log_share: the same by the scores; nan where they are no density ratios, too.
         kl: KL(p(. | c) || q(. | c)), nats; likewise. Scatter of the scores adds to it: judge the class by `auroc`.
         jsd: Jensen-Shannon divergence of the same, nats, a lower bound on average; likewise.
         enough: whether there are patches enough for a verdict.
-        p_share: Holm-adjusted p-value of equal shares; nan where not tested.
+        p_share: Holm-adjusted p-value of equal shares, by counting; nan where not tested.
         p_auroc: that of references and generated patches that are not told apart.
     """
 
@@ -136,6 +137,7 @@ class ClassFigures:
     median: float
     spread: float
     auroc: Estimate
+    counted: Estimate
     log_share: Estimate
     kl: Estimate
     jsd: Estimate
@@ -146,12 +148,12 @@ class ClassFigures:
     @property
     def too_rare(self) -> bool:
         """Whether the generator makes significantly too little of it."""
-        return bool(self.p_share < LEVEL and self.log_share.value > 0)
+        return bool(self.p_share < LEVEL and self.counted.value > 0)
 
     @property
     def too_common(self) -> bool:
         """Whether the generator makes significantly too much of it."""
-        return bool(self.p_share < LEVEL and self.log_share.value < 0)
+        return bool(self.p_share < LEVEL and self.counted.value < 0)
 
     @property
     def told_apart(self) -> bool:
@@ -202,11 +204,17 @@ def class_figures(
     Returns:
         One per class, by number; p-values are adjusted over the classes that have enough patches.
     """
-    rng = np.random.default_rng(seed)
+    rng, numbers = np.random.default_rng(seed), np.union1d(real.classes, generated.classes)
+    counted = _counted((real, generated), numbers, rng) if shares else [Estimate()] * len(numbers)
     found = [
-        _figures(int(number), (real.of(int(number)), generated.of(int(number))), rng, density=density, shares=shares)
-        for number in np.union1d(real.classes, generated.classes)
+        _figures(int(number), (real.of(int(number)), generated.of(int(number))), share, rng, density=density)
+        for number, share in zip(numbers, counted, strict=True)
     ]
+    if shares:
+        found = [
+            replace(one, p_share=_chance_of_none(one, real, generated)) if not min(one.patches) else one
+            for one in found
+        ]
     adjusted = [holm([one.p_share for one in found]), holm([one.p_auroc for one in found])]
     return tuple(
         replace(one, p_share=float(share), p_auroc=float(auroc))
@@ -233,14 +241,38 @@ class _Replicates:
         return found
 
 
+def _counted(sides: tuple[Side, Side], numbers: Integers, rng: np.random.Generator) -> list[Estimate]:
+    """Log ratio of the shares of each class among references and generated patches; both kinds' blocks resampled."""
+    logs: list[Floats] = []
+    replicates: list[Floats] = []
+    for side in sides:
+        blocks, places = np.unique(side.blocks, return_inverse=True)
+        counts = np.zeros((len(blocks), len(numbers)))
+        np.add.at(counts, (places, np.searchsorted(numbers, side.classes)), 1)
+        weights = rng.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), REPLICATES)
+        with np.errstate(divide="ignore"):
+            for shares, found in ((counts.sum(0), logs), (weights @ counts, replicates)):
+                found.append(np.log(shares / shares.sum(-1, keepdims=True)))
+    with np.errstate(invalid="ignore"):
+        values, drawn = logs[0] - logs[1], replicates[0] - replicates[1]
+    return [Estimate.of(float(value), drawn[:, place]) for place, value in enumerate(values)]
+
+
+def _chance_of_none(one: ClassFigures, real: Side, generated: Side) -> float:
+    """How likely it is that one kind has no patch of a class that has its share among the other."""
+    there, lacking = (generated, real) if one.patches[1] else (real, generated)
+    share = max(one.patches) / len(there.scores)
+    return float((1 - share) ** len(np.unique(lacking.blocks)))
+
+
 def _figures(
-    number: int, sides: tuple[Side, Side], rng: np.random.Generator, *, density: bool, shares: bool
+    number: int, sides: tuple[Side, Side], counted: Estimate, rng: np.random.Generator, *, density: bool
 ) -> ClassFigures:
-    real, generated = sides
+    (real, generated), shares = sides, not np.isnan(counted.value)
     patches, nothing = (len(real.scores), len(generated.scores)), Estimate()
     if not min(patches):
         median, spread = (float(np.median(real.scores)), float(real.scores.std())) if patches[0] else (np.nan, np.nan)
-        empty = (nothing,) * 4
+        empty = (nothing, counted, nothing, nothing, nothing)
         return ClassFigures(number, patches, (0.0, 0.0), nothing, median, spread, *empty, False, np.nan, np.nan)
     drawn = _Replicates(sides, rng)
     means = [Estimate.of(float(side.scores.mean()), drawn.means(side.scores, i)) for i, side in enumerate(sides)]
@@ -253,8 +285,8 @@ def _figures(
     enough = pieces >= LEAST_BLOCKS and min(effective) >= LEAST_EFFECTIVE
     return ClassFigures(
         number, patches, (effective[0], effective[1]), means[0], float(np.median(real.scores)),
-        float(real.scores.std()), auroc, log_share, kl, jsd, enough,
-        log_share.chance(0.0, pieces) if enough and shares else np.nan,
+        float(real.scores.std()), auroc, counted, log_share, kl, jsd, enough,
+        counted.chance(0.0, pieces) if enough and shares else np.nan,
         auroc.chance(0.5, pieces) if enough else np.nan,
     )  # fmt: skip
 

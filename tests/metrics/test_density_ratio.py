@@ -34,6 +34,7 @@ def test_shares_and_divergence_are_taken_apart() -> None:
         truth = np.log(1 / 3 / share)
         assert one.log_share.low < truth < one.log_share.high
         assert one.log_share.value == pytest.approx(truth, abs=0.08)
+        assert one.counted.low < truth < one.counted.high
     first = figures[0]
     assert first.kl.value == pytest.approx(0.5, abs=0.07)  # (moved)^2 / 2
     assert first.mean.value == pytest.approx(np.log(10 / 3) + 0.5, abs=0.07)
@@ -106,12 +107,23 @@ def test_few_blocks_are_too_few_whatever_their_patches() -> None:
     assert not one.told_apart
 
 
-def test_a_class_on_one_side_only_has_no_figures() -> None:
+def test_a_class_that_is_never_made_is_too_rare() -> None:
+    rng = np.random.default_rng(2)
+    real = Side(np.zeros(200), rng.choice(2, 200, p=(0.8, 0.2)), np.arange(200))
+    generated = Side(np.zeros(100), np.zeros(100, int), np.arange(100) + 200)
+    usual, missing = class_figures(real, generated, density=True, shares=True)
+    assert np.isnan(missing.auroc.value)
+    assert (missing.too_rare, usual.too_common) == (True, True)
+    few = class_figures(real, Side(np.zeros(6), np.zeros(6, int), np.arange(6) + 200), density=True, shares=True)
+    assert not few[1].too_rare  # six images may well lack it
+
+
+def test_on_given_ground_a_class_on_one_side_only_has_no_figures() -> None:
     real = Side(np.zeros(50), np.zeros(50, int), np.arange(50))
     generated = Side(np.zeros(50), np.ones(50, int), np.arange(50) + 50)
-    for one in class_figures(real, generated, density=True, shares=True):
+    for one in class_figures(real, generated, density=True, shares=False):
         assert not one.enough
-        assert np.isnan(one.auroc.value)
+        assert np.isnan([one.auroc.value, one.p_share]).all()
 
 
 def test_holm_follows_the_paper_and_leaves_nan() -> None:
