@@ -120,9 +120,9 @@ SHARES = {
 
 
 def verdicts(task: tuple[str, int]) -> tuple[bool, bool, int, bool]:
-    """Whether share and quality of class 0 are judged right, whether any other verdict is wrong, and whether the share
-    ratio of class 0 lies in the interval that the scores give.
+    """Whether share and quality of class 0 are judged right, if another verdict is wrong, if the scores' share is right.
 
+    The last: whether the true log share ratio of class 0 lies in the interval that the scores give.
     The other classes make up for a planted share, so that theirs differ in truth: a verdict of that sign is right.
     """
     name, seed = task
