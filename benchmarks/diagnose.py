@@ -120,7 +120,7 @@ SHARES = {
 
 
 def verdicts(task: tuple[str, int]) -> tuple[bool, bool, int, bool]:
-    """Whether share and quality of class 0 are judged right, if another verdict is wrong, if the scores' share is right.
+    """Whether share and quality of class 0 are judged right, another verdict is wrong, and the scores' share is right.
 
     The last: whether the true log share ratio of class 0 lies in the interval that the scores give.
     The other classes make up for a planted share, so that theirs differ in truth: a verdict of that sign is right.
