@@ -104,7 +104,7 @@ class Diagnosis:
 
     def name_of(self, number: int) -> str:
         """What a class is called."""
-        return "all" if self.landcover is None else self.landcover.names.get(number, f"class {number}")
+        return "all" if self.landcover is None else self.landcover.name_of(number)
 
     def verdicts(self) -> Iterator[str]:
         """A sentence for every class of which something may be said."""
@@ -291,7 +291,7 @@ def _concluded(
                     *_sides(scores, landcover.classes, chosen), density=density, shares=False, seed=settings.seed
                 )
     look = Look(
-        case.captions, case.alike, case.channels, case.real, case.generated, views.whole(ground, GENERATED),
+        case.captions, case.alike, case.channels, case.real, case.generated, views.whole(ground),
         _views(ground, scores, landcover, classes),
     )  # fmt: skip
     return Diagnosis(
@@ -309,7 +309,7 @@ def _views(
     if landcover is None:
         return views.telling(ground, scores, {"all": np.ones(ground.shape, dtype=bool)})
     order = sorted((one for one in classes if one.enough), key=lambda one: -one.auroc.value)
-    cells = {landcover.names.get(one.number, f"class {one.number}"): landcover.classes == one.number for one in order}
+    cells = {landcover.name_of(one.number): landcover.classes == one.number for one in order}
     return views.telling(ground, scores, cells)
 
 

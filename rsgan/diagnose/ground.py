@@ -95,7 +95,11 @@ class Ground(ABC):
 
     @abstractmethod
     def picture(self, window: Window) -> dict[str, Floats]:
-        """What people look at: (C, H, W) of candidate pixels inside the raster, nan where invalid, by kind."""
+        """What people look at: (C, H, W) of candidate pixels inside the raster, nan where invalid, by what it shows."""
+
+    @abstractmethod
+    def generated(self, window: Window) -> Floats:
+        """What was generated alone, as `picture` has it."""
 
     @property
     def grid(self) -> Grid:
@@ -206,6 +210,10 @@ class OpticalGround(Ground):
         coarse = Window(*(part // scale for part in (window.col_off, window.row_off, window.width, window.height)))
         images = {"observed": shown(self.observed.read(coarse)).repeat(scale, 1).repeat(scale, 2)}
         return images | {kind: shown(scene.read(window)) for kind, scene in self.candidates.items()}
+
+    def generated(self, window: Window) -> Floats:
+        """See `Ground`."""
+        return shown(self.candidates["generated"].read(window))
 
     def _read(
         self, scene: Scene, rows: tuple[int, int], columns: tuple[int, int], coarser: int

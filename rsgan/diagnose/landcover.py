@@ -74,6 +74,10 @@ class Landcover:
     names: Mapping[int, str]
     source: str
 
+    def name_of(self, number: int) -> str:
+        """What a class is called."""
+        return self.names.get(number, f"class {number}")
+
 
 def of_map(ground: Ground, path: str | Path, legend: str | None = None, purity: float = PURITY) -> Landcover:
     """From a raster of classes, by majority within each patch.

@@ -93,6 +93,13 @@ class RatioGround(Ground):
         }
         return {name: np.where(read.valid, x, np.float32(np.nan)).astype(np.float32) for name, x in images.items()}
 
+    def generated(self, window: Window) -> Floats:
+        """See `Ground`; decibels of the despeckled image."""
+        chips = [scene.read(window) for scene in (self.observed, self.despeckled)]
+        there = [chip.valid[self.band] & (chip.values[self.band] > TINY) for chip in chips]
+        decibels = 10 * np.log10(np.maximum(chips[1].values[self.band], TINY))
+        return np.where(there[0] & there[1], decibels, np.float32(np.nan)).astype(np.float32)[None]
+
 
 class RatioJudge(nn.Module):
     """The half of a despeckler's discriminator that looks at ratio images."""

@@ -35,14 +35,14 @@ class View:
     images: Mapping[str, Floats]
 
 
-def whole(ground: Ground, kind: str) -> Floats:
-    """(C, rows, columns): mean of a candidate's picture in every cell, nan where nothing is valid."""
+def whole(ground: Ground) -> Floats:
+    """(C, rows, columns): mean of the generated picture in every cell, nan where nothing is valid."""
     stride, (rows, columns) = ground.geometry.stride, ground.shape
     strips = []
     step = max(1, 512 // stride)
     for top in range(0, rows, step):
         count = min(step, rows - top)
-        values = ground.picture(Window(0, top * stride, columns * stride, count * stride))[kind]
+        values = ground.generated(Window(0, top * stride, columns * stride, count * stride))
         blocks = values.reshape(len(values), count, stride, columns, stride)
         valid = np.isfinite(blocks)
         sums = np.where(valid, blocks, 0).sum(axis=(2, 4))

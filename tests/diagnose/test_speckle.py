@@ -58,6 +58,7 @@ def test_what_was_not_measured_is_left_out(make_raster: MakeRaster) -> None:
     picture = ground.picture(Window(0, 0, 32, 32))
     assert set(picture) == {"observed", "generated", "ratio", "fresh"}
     assert np.isnan(picture["ratio"][0, :8, :8]).all()
+    assert np.array_equal(ground.generated(Window(0, 0, 32, 32)), picture["generated"], equal_nan=True)
     assert np.nanmean(picture["generated"]) == pytest.approx(10 * np.log10(0.2), abs=0.01)
 
 
