@@ -107,8 +107,9 @@ class Radiometry:
         """
         scale, offset = _per_band(self.scale, self.offset, dn)
         with np.errstate(over="ignore"):
-            reflectance: npt.NDArray[np.float32] = (dn.astype(np.float64) * scale + offset).astype(np.float32)
-        return reflectance
+            reflectance = np.multiply(dn, scale, dtype=np.float64)
+            reflectance += offset
+            return reflectance.astype(np.float32)
 
     def to_dn(self, reflectance: npt.NDArray[Any], nodata: float | None = None) -> npt.NDArray[Any]:
         """Stored numbers of reflectance: half to even, clipped to the range of the type.

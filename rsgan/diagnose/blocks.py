@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -63,17 +63,17 @@ class Blocks:
         order = np.random.default_rng(seed).permutation(count) % folds
         return cls((rows, columns), side, margin, order.reshape(parts))
 
-    @property
+    @cached_property
     def numbers(self) -> NDArray[np.int64]:
         """(rows, columns), the number of the block of each cell."""
         return self._spread(np.arange(self.folds.size).reshape(self.folds.shape))
 
-    @property
+    @cached_property
     def fold_of(self) -> NDArray[np.int64]:
         """(rows, columns), the fold of each cell."""
         return self._spread(self.folds)
 
-    @property
+    @cached_property
     def inner(self) -> NDArray[np.bool_]:
         """(rows, columns), whether no patch of another block reaches into that of the cell."""
         inside = []

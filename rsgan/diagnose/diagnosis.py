@@ -321,11 +321,11 @@ def _sides(scores: GroundScores, classes: NDArray[np.int64], chosen: NDArray[np.
     return real, generated
 
 
-def save_maps(found: Diagnosis, folder: Path, *, overwrite: bool) -> list[Path]:
+def save_maps(found: Diagnosis, folder: Path) -> list[Path]:
     """Write logits (or log density ratios where they are known) as rasters; real, generated and their difference.
 
     Raises:
-        OutputError: one exists already or cannot be written.
+        OutputError: one cannot be written.
     """
     maps = dict(found.scores.ratios.of)
     if REAL in maps and GENERATED in maps:
@@ -336,7 +336,7 @@ def save_maps(found: Diagnosis, folder: Path, *, overwrite: bool) -> list[Path]:
         path = folder / f"{kind}.tif"
         with RasterWriter(
             path, grid=found.grid, count=1, dtype="float32", nodata=float("nan"), descriptions=[f"{what}, {kind}"],
-            tags=found.tags, overwrite=overwrite,
+            tags=found.tags, overwrite=True,
         ) as writer:  # fmt: skip
             writer.write(values[None].astype(np.float32), found.grid.window)
         written.append(path)

@@ -133,9 +133,18 @@ class Ground(ABC):
         read, stride = self.read(rows, columns), self.geometry.stride
         first, left = cells.top * stride - self.margin - rows[0], cells.left * stride - self.margin - columns[0]
         height, width = ((count - 1) * stride + self.geometry.side for count in cells.shape)
-        holes = torch.from_numpy(~read.valid[first : first + height, left : left + width])[None].float()
-        pooled = functional.max_pool2d(holes, self.geometry.side, stride)[0]
-        return Shown(read.candidates, read.given, pooled.numpy() == 0)
+        whole = read.valid[first : first + height, left : left + width]
+        return Shown(read.candidates, read.given, self._usable(whole))
+
+    def _usable(self, valid: Bools) -> Bools:
+        """Whether all pixels of each patch are valid; patches begin at every stride."""
+        side, stride = self.geometry.side, self.geometry.stride
+        if valid.all():
+            rows, columns = ((length - side) // stride + 1 for length in valid.shape)
+            return np.ones((rows, columns), dtype=bool)
+        holes = torch.from_numpy(~valid)[None].float()
+        pooled = functional.max_pool2d(functional.max_pool2d(holes, (side, 1), (stride, 1)), (1, side), (1, stride))
+        return np.asarray(pooled[0].numpy() == 0)
 
     def of_cells(self, logits: Tensor, cells: Cells) -> Tensor:
         """The logits of those cells among all that a judge gives for what `show` gives, a view (N, rows, columns)."""
@@ -221,8 +230,12 @@ class OpticalGround(Ground):
         """Network units (1, C, H, W), and what is valid in all bands (H, W)."""
         chip, around = read_beyond(scene, rows, columns, coarser)
         valid = chip.valid.all(axis=0)
-        values = np.where(valid, self.scaling.to_network(chip.values), np.float32(0))
-        return torch.from_numpy(np.pad(values, ((0, 0), *around)))[None], np.pad(valid, around)
+        centre, spread = (torch.from_numpy(x)[:, None, None].float() for x in (self.scaling.centre, self.scaling.spread))
+        values = torch.from_numpy(chip.values).sub(centre).div_(spread)
+        if not valid.all():
+            values.mul_(torch.from_numpy(valid))
+        (above, below), (before, after) = around
+        return functional.pad(values, (before, after, above, below))[None], np.pad(valid, around)
 
 
 def refuse_elsewhere(observed: Scene, candidate: Scene, scale: int) -> None:

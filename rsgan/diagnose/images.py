@@ -66,7 +66,8 @@ def judge_images(
         real: (N, C, H, W) references, network units.
         generated: (M, C, H, W) generated images.
         how: settings.
-        blocks: (N,) and (M,) which images belong together, so that no two folds share a place; None: each by itself.
+        blocks: (N,) and (M,) which images belong together, those of one number on both sides, too, so that no two folds
+            share a place; None: each by itself.
         way: of calibration.
         device: where to compute; None is the CPU.
 
@@ -79,7 +80,7 @@ def judge_images(
         raise ConfigError(f"{len(real)} references and {len(generated)} generated images; expected {4 * how.folds}.")
     device = device or torch.device("cpu")
     both = (real, generated)
-    folds = [_folds(len(x), None if blocks is None else blocks[i], how, i) for i, x in enumerate(both)]
+    folds = _folds(blocks or (np.arange(len(real)), np.arange(len(generated)) + len(real)), how)
     raw, scores = ([np.full(len(x), np.nan) for x in both] for _ in range(2))
     learnt, calibrations = [], []
     for fold in range(how.folds):
@@ -108,11 +109,14 @@ def judge_images(
     return HeldOut(scores[0], scores[1], (raw[0], raw[1]), tuple(learnt), tuple(calibrations))
 
 
-def _folds(count: int, blocks: NDArray[np.int64] | None, how: Refit, salt: int) -> NDArray[np.int64]:
-    """The fold of each image; those of one block share it."""
-    names, member = np.unique(np.arange(count) if blocks is None else blocks, return_inverse=True)
-    order = np.random.default_rng((how.seed, salt)).permutation(len(names))
-    return np.asarray((order % how.folds)[member])
+def _folds(blocks: tuple[NDArray[np.int64], NDArray[np.int64]], how: Refit) -> list[NDArray[np.int64]]:
+    """The fold of each image of both kinds; images of one block share it, and each kind is spread evenly."""
+    names, folds = np.unique(np.concatenate(blocks)), {}
+    here, there = (np.isin(names, kind) for kind in blocks)
+    for salt, chosen in enumerate((here & ~there, ~here & there, here & there)):
+        order = np.random.default_rng((how.seed, salt)).permutation(int(chosen.sum())) % how.folds
+        folds |= dict(zip(names[chosen].tolist(), order.tolist(), strict=True))
+    return [np.array([folds[name] for name in kind.tolist()]) for kind in blocks]
 
 
 def _scores(network: nn.Module, images: Tensor, how: Refit, device: torch.device, salt: int) -> Floats:

@@ -9,15 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils import parametrize
 
 from rsgan.diagnose.ground import Cells, Ground
+from rsgan.geo import ahead
 
 Judge = Callable[..., Tensor]
 """Candidates (N, C, H, W), and what is given beside them -> logits (N, 1, rows, columns)."""
 Progress = Callable[[int, int], None]
 """Called with (windows done, windows in all)."""
-WINDOW = 256
-"""Side of the windows of the walk, cells."""
+WINDOW = 120
+"""Side of the windows of the walk, cells: small enough that a CPU's cache holds a layer, large beside the halo."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class LogitMaps:
 
 
 @torch.inference_mode()
+@parametrize.cached()  # spectral norms once, not once per window
 def dense_logits(
     ground: Ground,
     judge_of: Callable[[Cells], Judge],
@@ -56,8 +59,8 @@ def dense_logits(
     """
     windows = list(ground.walk(side))
     maps = {kind: np.full(ground.shape, np.nan, np.float32) for kind in ground.kinds}
-    for done, cells in enumerate(windows, start=1):
-        shown, judge = ground.show(cells), judge_of(cells)
+    for done, (cells, shown) in enumerate(zip(windows, ahead(ground.show, windows), strict=True), start=1):
+        judge = judge_of(cells)
         given = [one.to(device) for one in shown.given]
         for kind, candidate in shown.candidates.items():
             logits = ground.of_cells(judge(candidate.to(device), *given), cells)[0].float().cpu().numpy()

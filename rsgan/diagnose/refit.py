@@ -14,10 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rsgan.errors import ConfigError
 from rsgan.nn.objectives import cross_entropy
 
+HALF_LIVES = 2.0
+"""Half-lives of the running average of a judge's weights between two looks: it is far steadier than the last update."""
 Seen = tuple[Tensor, ...]
 """What a judge is called with: candidates (N, ...), and what they were made from, if anything."""
 
@@ -43,7 +46,7 @@ class Refit:
     batch: int = 8
     noise: float = 0.0
     channels: int = 16
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     check_every: int = 50
     patience: int = 4
     seed: int = 0
@@ -114,23 +117,24 @@ def learn(
     rng, chance = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     network = network.to(device).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=how.learning_rate, betas=(0.9, 0.99))
-    best, kept, waited, at = np.inf, copy.deepcopy(network.state_dict()), 0, 0
+    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.5 ** (HALF_LIVES / how.check_every)))
+    best, kept, waited, at = np.inf, copy.deepcopy(averaged.module), 0, 0
     for update in range(1, how.updates + 1):
         loss = _loss(network, draw(rng), how.noise, chance, device)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
+        averaged.update_parameters(network)
         if update % how.check_every and update < how.updates:
             continue
-        found = held_out_loss(network, checks, how.noise, device, seed)
+        found = held_out_loss(averaged.module, checks, how.noise, device, seed)
         if found < best:
-            best, kept, waited, at = found, copy.deepcopy(network.state_dict()), 0, update
+            best, kept, waited, at = found, copy.deepcopy(averaged.module), 0, update
         else:
             waited += 1
             if waited == how.patience:
                 break
-    network.load_state_dict(kept)
-    return Learnt(network.eval(), float(best), at)
+    return Learnt(kept.eval(), float(best), at)
 
 
 def held_out_loss(network: nn.Module, checks: Sequence[Batch], noise: float, device: torch.device, seed: int) -> float:
@@ -139,7 +143,6 @@ def held_out_loss(network: nn.Module, checks: Sequence[Batch], noise: float, dev
     network.eval()
     with torch.inference_mode():
         losses = [float(_loss(network, check, noise, chance, device)) for check in checks]
-    network.train()
     return float(np.mean(losses))
 
 

@@ -37,7 +37,7 @@ def save(found: Diagnosis, folder: Path) -> Iterator[Path]:
     Raises:
         OutputError: a file cannot be written.
     """
-    yield from save_maps(found, folder, overwrite=True)
+    yield from save_maps(found, folder)
     page = page_of(found)
     texts = {
         "diagnosis.json": json.dumps(found.to_json(), indent=2) + "\n",

@@ -2,6 +2,7 @@
 
 from rasterio.windows import Window
 
+from rsgan.geo.ahead import ahead
 from rsgan.geo.bands import BandChoice, band_named, find_bands
 from rsgan.geo.canvas import Canvas
 from rsgan.geo.fill import FILL_REACH, fill
@@ -24,6 +25,7 @@ __all__ = [
     "Scene",
     "Window",
     "WindowPlan",
+    "ahead",
     "band_named",
     "check_output",
     "fill",

@@ -359,9 +359,10 @@ class Scene:
     def _chip(self, dn: npt.NDArray[Any], window: Window) -> Chip:
         """Stored numbers of a window as reflectance or intensity, with what is valid in it."""
         valid = self._declared_valid(dn, window) & self.radiometry.usable(dn)
-        values = self.radiometry.to_physical(np.where(valid, dn, dn.dtype.type(0)))
+        values = self.radiometry.to_physical(dn if valid.all() else np.where(valid, dn, dn.dtype.type(0)))
         valid &= np.isfinite(values)
-        values[~valid] = 0.0
+        if not valid.all():
+            values[~valid] = 0.0
         return Chip(values, valid, self.grid.crop(window))
 
     def _declared_valid(self, dn: npt.NDArray[Any], window: Window) -> npt.NDArray[np.bool_]:

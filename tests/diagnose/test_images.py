@@ -59,6 +59,16 @@ def test_images_of_one_place_share_a_fold() -> None:
     assert np.array_equal(found.real[::2], found.real[1::2])
 
 
+def test_references_and_images_of_one_place_share_a_fold() -> None:
+    names = np.arange(12)
+    constant = [torch.full((12, 1, 8, 8), value) for value in (0.0, 1.0)]
+    how = Refit(updates=2, folds=3, batch=4, check_every=2, seed=1)
+    real, made = (one for one in judge_images(*constant, how, blocks=(names, names[::-1].copy()), way="none").raw)
+    judges = [{value: fold for fold, value in enumerate(np.unique(kind))} for kind in (real, made)]
+    together = {(judges[0][a], judges[1][b]) for a, b in zip(real, made[::-1], strict=True)}
+    assert len(together) == 3
+
+
 def test_what_cannot_be_judged_is_refused() -> None:
     with pytest.raises(ConfigError, match="generated images"):
         judge_images(torch.zeros(40, 1, 8, 8), torch.zeros(40, 2, 8, 8), HOW)
