@@ -317,7 +317,7 @@ def conditional(task: int) -> list[tuple[bool, float]]:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         ground, landcover = drawn_ground(task, Path(folder))
-        how = Refit(updates=400, folds=4, batch=8, channels=8, patience=5, seed=task)
+        how = Refit(updates=400, folds=4, batch=8, channels=8, learning_rate=3e-3, patience=5, seed=task)
         config = PatchDiscriminatorConfig(bands=2, scale=2, channels=8, strided=2)
         scores = refit_ground(ground, how, lambda: PatchDiscriminator(config), way="platt", device=torch.device("cpu"))
     chosen = scores.counted & (landcover.classes != MIXED)
@@ -382,7 +382,8 @@ def speed(_: ProcessPoolExecutor, __: int) -> str:
             lines.append([f"{bare:.1f}", f"{took:.1f}", f"{took / bare:.2f}"])
             print(*lines[-1], sep=" | ", flush=True)
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
-    return table(["bare, s, the better of parts of 512 and 1024", "from files, s", "ratio"], lines) + f"\n\nPeak memory grew by {grown:.2f} GiB meanwhile."
+    head = ["bare, s, the better of parts of 512 and 1024", "from files, s", "ratio"]
+    return f"{table(head, lines)}\n\nPeak memory grew by {grown:.2f} GiB meanwhile."
 
 
 PARTS = {

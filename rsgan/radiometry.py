@@ -107,7 +107,7 @@ class Radiometry:
         """
         scale, offset = _per_band(self.scale, self.offset, dn)
         with np.errstate(over="ignore"):
-            reflectance = np.multiply(dn, scale, dtype=np.float64)
+            reflectance: npt.NDArray[np.float64] = np.multiply(dn, scale, dtype=np.float64)
             reflectance += offset
             return reflectance.astype(np.float32)
 

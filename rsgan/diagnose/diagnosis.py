@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from rsgan.diagnose import views
 from rsgan.diagnose.blocks import Blocks, GroundScores, calibrated, refit_ground
 from rsgan.diagnose.calibration import Reliability, reliability
 from rsgan.diagnose.cases import Asked, Case, opened
+from rsgan.diagnose.figures import plain, row_of, settings_of
 from rsgan.diagnose.ground import Ground
 from rsgan.diagnose.landcover import Landcover, of_indices, of_map
 from rsgan.diagnose.logits import LogitMaps, Progress, dense_logits
@@ -135,16 +135,7 @@ class Diagnosis:
         """Figures, a row per class."""
         import pandas as pd
 
-        return pd.DataFrame([self._row(one) for one in self.classes])
-
-    def _row(self, one: ClassFigures) -> dict[str, Any]:
-        row: dict[str, Any] = {"class": one.number, "name": self.name_of(one.number), "patches": one.patches[0]}
-        row |= {"effective": min(one.effective), "enough": one.enough}
-        row |= {"median": one.median, "spread": one.spread}
-        for name in ("mean", "auroc", "kl", "jsd"):
-            estimate = getattr(one, name)
-            row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-        return row | {"p_auroc": one.p_auroc, "told_apart": one.told_apart}
+        return pd.DataFrame([row_of(one, self.name_of(one.number)) for one in self.classes])
 
     @property
     def tags(self) -> dict[str, str]:
@@ -161,28 +152,21 @@ class Diagnosis:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for json.dumps; null for what is not a finite number."""
-        rows = [self._row(one) for one in self.classes]
-        found = {
-            "rasters": self.paths,
-            "model": self.card.name,
-            "settings": {
-                key: str(value) if isinstance(value, Path) else value for key, value in vars(self.settings).items()
-            },
-            "logits": self.tags,
-            "classes": rows,
-            "all": None if self.whole is None else self._row(self.whole),
-            "calibration_error": {name: one.error for name, one in self.reliability.items()},
-            "held_out_loss": [one.loss for one in self.scores.learnt],
-            "verdicts": list(self.verdicts()),
-            "notes": self.notes,
-        }
-        plain: dict[str, Any] = json.loads(json.dumps(found, default=_plain), parse_constant=lambda _: None)
-        return plain
-
-
-def _plain(value: object) -> object:
-    """Numpy's numbers as Python's."""
-    return value.item() if isinstance(value, np.generic) else str(value)
+        rows = [row_of(one, self.name_of(one.number)) for one in self.classes]
+        return plain(
+            {
+                "rasters": self.paths,
+                "model": self.card.name,
+                "settings": settings_of(self.settings),
+                "logits": self.tags,
+                "classes": rows,
+                "all": None if self.whole is None else row_of(self.whole, "all"),
+                "calibration_error": {name: one.error for name, one in self.reliability.items()},
+                "held_out_loss": [one.loss for one in self.scores.learnt],
+                "verdicts": list(self.verdicts()),
+                "notes": self.notes,
+            }
+        )
 
 
 def diagnose(

@@ -230,7 +230,9 @@ class OpticalGround(Ground):
         """Network units (1, C, H, W), and what is valid in all bands (H, W)."""
         chip, around = read_beyond(scene, rows, columns, coarser)
         valid = chip.valid.all(axis=0)
-        centre, spread = (torch.from_numpy(x)[:, None, None].float() for x in (self.scaling.centre, self.scaling.spread))
+        centre, spread = (
+            torch.from_numpy(x)[:, None, None].float() for x in (self.scaling.centre, self.scaling.spread)
+        )
         values = torch.from_numpy(chip.values).sub(centre).div_(spread)
         if not valid.all():
             values.mul_(torch.from_numpy(valid))

@@ -8,35 +8,35 @@ from pathlib import PurePath
 import numpy as np
 from numpy.typing import NDArray
 
-from rsgan.diagnose.calibration import Reliability
 from rsgan.diagnose.diagnosis import GENERATED, REAL, Diagnosis
+from rsgan.diagnose.parts import (
+    AUROC,
+    TOO_FEW,
+    ends,
+    interval,
+    known_pixels,
+    number,
+    picture_of,
+    reliability_chart,
+    trust_tiles,
+)
 from rsgan.diagnose.views import View
-from rsgan.metrics.density_ratio import ClassFigures, Estimate
-from rsgan.report.charts import Bar, Chart, Line, Words, interval_chart, line_chart
-from rsgan.report.colours import coloured, png, ramp_css, with_gaps
+from rsgan.metrics.density_ratio import ClassFigures
+from rsgan.report.charts import Bar, Chart, Words, interval_chart
+from rsgan.report.colours import coloured, png, ramp_css
 from rsgan.report.page import Explanation, Legend, Overview, Page, Picture, ShownPlace, Table, Tile
-from rsgan.report.panels import Panel, limits_of, stretch
+from rsgan.report.panels import Panel, limits_of
 
 Floats = NDArray[np.floating]
 EXPLANATIONS = (
-    Explanation(
-        "AUROC",
-        "The chance that a patch of the first kind gets a higher logit than one of the second. 0.5: the "
-        "discriminator cannot tell them apart; 1: it always can.",
-        "That what it sees matters to you. A discriminator can live on texture that no measurement uses.",
-    ),
+    AUROC,
     Explanation(
         "Log density ratio",
         "log p / q of a patch: how much more likely it is among the first kind than among what the model makes of the "
         "ground. 0.69 is twice as likely.",
         "How often a class is made: the model is given the ground, and with it the class.",
     ),
-    Explanation(
-        "Too few",
-        "Fewer than 20 independent patches, or fewer than 8 blocks of ground: neighbours look alike, so a thousand "
-        "patches of one lake are not a thousand observations.",
-        "That all is well there.",
-    ),
+    TOO_FEW,
 )
 
 
@@ -75,7 +75,7 @@ def _summary(found: Diagnosis) -> Iterator[str]:
     area = found.whole.auroc
     yield (
         f"Over the whole scene a patch of the {found.look.real} scores higher than one of the {found.look.generated} "
-        f"with a chance of {_interval(area)}; 0.5 would mean that they cannot be told apart."
+        f"with a chance of {interval(area)}; 0.5 would mean that they cannot be told apart."
     )
     told = sorted((one for one in found.classes if one.told_apart), key=lambda one: -one.auroc.value)
     if told:
@@ -99,11 +99,7 @@ def _tiles(found: Diagnosis) -> Iterator[Tile]:
     yield Tile(
         "Patches", f"{found.whole.patches[0]:,}", f"as many as {min(found.whole.effective):,.0f} independent ones"
     )
-    for name, trust in found.reliability.items():
-        yield Tile(f"Calibration error, {name}", f"{trust.error:.3f}", "0: shares are as stated")
-    if found.scores.learnt:
-        losses = [one.loss for one in found.scores.learnt]
-        yield Tile("Held-out loss", f"{np.mean(losses):.3f}", "1.386: nothing told apart")
+    yield from trust_tiles(found.reliability, [one.loss for one in found.scores.learnt])
 
 
 def _swipe(found: Diagnosis) -> tuple[str, str]:
@@ -118,21 +114,12 @@ def _shown(view: View, found: Diagnosis) -> ShownPlace:
     for group in look.alike:
         there = [name for name in group if name in view.images]
         first = view.images[there[0]]
-        limits = limits_of(Panel("", np.nan_to_num(first), _known(first, look.channels)), look.channels)
+        limits = limits_of(Panel("", np.nan_to_num(first), known_pixels(first, look.channels)), look.channels)
         for name in there:
             caption = look.captions[name]
-            pixels = _rgb(view.images[name], look.channels, limits)
+            pixels = picture_of(view.images[name], look.channels, limits)
             pictures[name] = Picture(name, caption, f"{caption}, {view.title}", pixels)
     return ShownPlace(view.title, view.caption, tuple(pictures[name] for name in look.captions if name in pictures))
-
-
-def _known(values: Floats, channels: tuple[int, int, int]) -> NDArray[np.bool_]:
-    """Where all that is shown is known (H, W)."""
-    return np.asarray(np.isfinite(values[list(channels)]).all(axis=0))
-
-
-def _rgb(values: Floats, channels: tuple[int, int, int], limits: Floats) -> bytes:
-    return png(with_gaps(stretch(np.nan_to_num(values[list(channels)]), limits), _known(values, channels)))
 
 
 def _overview(found: Diagnosis) -> Overview | None:
@@ -149,7 +136,7 @@ def _overview(found: Diagnosis) -> Overview | None:
         return None
     low, high = (float(x) for x in np.percentile(known, (2, 98)))
     channels, below = found.look.channels, found.look.overview
-    limits = limits_of(Panel("", np.nan_to_num(below), _known(below, channels)), channels)
+    limits = limits_of(Panel("", np.nan_to_num(below), known_pixels(below, channels)), channels)
     return Overview(
         Picture(
             "map",
@@ -160,7 +147,7 @@ def _overview(found: Diagnosis) -> Overview | None:
         (),
         Legend(ramp_css(), f"{low:.2g} and less", f"{high:.2g} and more"),
         title,
-        Picture("ground", "", "The scene in small", _rgb(found.look.overview, channels, limits)),
+        Picture("ground", "", "The scene in small", picture_of(found.look.overview, channels, limits)),
     )
 
 
@@ -173,8 +160,8 @@ def _tables(found: Diagnosis) -> Iterator[Table]:
     rows = []
     for one in found.classes:
         row = [found.name_of(one.number), f"{one.patches[0]:,}", f"{min(one.effective):,.0f}"]
-        row += [_number(one.auroc.value), _ends(one.auroc), _number(one.mean.value), _number(one.spread)]
-        row += ([_number(one.jsd.value, 3)] if density else []) + [_number(one.p_auroc, 3), _verdict(one)]
+        row += [number(one.auroc.value), ends(one.auroc), number(one.mean.value), number(one.spread)]
+        row += ([number(one.jsd.value, 3)] if density else []) + [number(one.p_auroc, 3), _verdict(one)]
         rows.append(tuple(row))
     yield Table(
         "By land cover", tuple(head), tuple(rows),
@@ -209,21 +196,7 @@ def _charts(found: Diagnosis) -> Iterator[Chart]:
             )  # fmt: skip
             yield interval_chart(words, bars, x_range=(0.4, 1.0), marks=[(0.5, "cannot be told")])
     if found.reliability:
-        yield _reliability(found.reliability)
-
-
-def _reliability(trust: dict[str, Reliability]) -> Chart:
-    ideal = np.array([0.0, 1.0])
-    lines = [Line("ideal", ideal, ideal, "guide")]
-    for (name, one), style in zip(trust.items(), "ba", strict=False):
-        there = np.isfinite(one.found)
-        lines.append(Line(name, one.stated[there], one.found[there], style))
-    words = Words(
-        "Can its shares be believed?",
-        "Of patches that get a certain chance of being a reference, how many are.",
-        "Reliability diagram", "chance stated", "share found",
-    )  # fmt: skip
-    return line_chart(words, lines, x_range=(0.0, 1.0), y_range=(0.0, 1.0))
+        yield reliability_chart(found.reliability)
 
 
 def _limits(found: Diagnosis) -> Iterator[str]:
@@ -256,17 +229,3 @@ def _settings(found: Diagnosis) -> Iterator[tuple[str, str]]:
     for name, value in vars(found.settings).items():
         if name not in ("landcover", "legend"):
             yield name, str(value)
-
-
-def _interval(one: Estimate) -> str:
-    return f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})"
-
-
-def _ends(one: Estimate) -> str:
-    return "-" if np.isnan(one.low) else f"{one.low:.2f} .. {one.high:.2f}"
-
-
-def _number(value: float, digits: int = 2) -> str:
-    if np.isnan(value):
-        return "-"
-    return f"{value:.{digits}f}" if abs(value) >= 10**-digits or value == 0 else f"{value:.1e}"

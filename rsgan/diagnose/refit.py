@@ -46,7 +46,7 @@ class Refit:
     batch: int = 8
     noise: float = 0.0
     channels: int = 16
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     check_every: int = 50
     patience: int = 4
     seed: int = 0

@@ -103,10 +103,14 @@ class Estimate:
         return cls(value, float(low), float(high), float(np.hypot(usable.std(ddof=1), beside)))
 
     def chance(self, expected: float, pieces: int) -> float:
-        """Two-sided p-value of `expected`, by Student's t with one degree of freedom less than there are pieces."""
-        if not self.error > 0:
+        """Two-sided p-value of `expected`, by Student's t with one degree of freedom less than there are pieces.
+
+        Where all replicates are alike, as where every reference scores higher, the error is taken to be one piece's.
+        """
+        if np.isnan(self.error):
             return np.nan
-        return float(2 * stats.t.sf(abs(self.value - expected) / self.error, max(pieces - 1, 1)))
+        error = self.error if self.error > EVEN else 1 / pieces
+        return float(2 * stats.t.sf(abs(self.value - expected) / error, max(pieces - 1, 1)))
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ class ClassFigures:
         log_share: the same by the scores; nan where they are no density ratios, too.
         kl: KL(p(. | c) || q(. | c)), nats; likewise. Scatter of the scores adds to it: judge the class by `auroc`.
         jsd: Jensen-Shannon divergence of the same, nats, a lower bound on average; likewise.
-        enough: whether there are patches enough for a verdict.
+        enough: whether there are patches enough for a verdict on how well it is made.
         p_share: Holm-adjusted p-value of equal shares, by counting; nan where not tested.
         p_auroc: that of references and generated patches that are not told apart.
     """
@@ -205,16 +209,12 @@ def class_figures(
         One per class, by number; p-values are adjusted over the classes that have enough patches.
     """
     rng, numbers = np.random.default_rng(seed), np.union1d(real.classes, generated.classes)
-    counted = _counted((real, generated), numbers, rng) if shares else [Estimate()] * len(numbers)
+    counted = _counted((real, generated), numbers, rng) if shares else [(Estimate(), np.nan)] * len(numbers)
     found = [
-        _figures(int(number), (real.of(int(number)), generated.of(int(number))), share, rng, density=density)
-        for number, share in zip(numbers, counted, strict=True)
-    ]
-    if shares:
-        found = [
-            replace(one, p_share=_chance_of_none(one, real, generated)) if not min(one.patches) else one
-            for one in found
-        ]
+        replace(_figures(int(number), (real.of(int(number)), generated.of(int(number))), share, rng, density=density),
+                p_share=chance)
+        for number, (share, chance) in zip(numbers, counted, strict=True)
+    ]  # fmt: skip
     adjusted = [holm([one.p_share for one in found]), holm([one.p_auroc for one in found])]
     return tuple(
         replace(one, p_share=float(share), p_auroc=float(auroc))
@@ -241,28 +241,33 @@ class _Replicates:
         return found
 
 
-def _counted(sides: tuple[Side, Side], numbers: Integers, rng: np.random.Generator) -> list[Estimate]:
-    """Log ratio of the shares of each class among references and generated patches; both kinds' blocks resampled."""
-    logs: list[Floats] = []
-    replicates: list[Floats] = []
+def _counted(sides: tuple[Side, Side], numbers: Integers, rng: np.random.Generator) -> list[tuple[Estimate, float]]:
+    """Of each class: log ratio of its shares among references and generated patches, and the p-value of equal ones.
+
+    Both kinds' blocks are resampled. What is tested is the difference of the shares, which has an error even where a
+    class is never made.
+    """
+    drawn: list[tuple[Floats, Floats]] = []
+    pieces = []
     for side in sides:
         blocks, places = np.unique(side.blocks, return_inverse=True)
         counts = np.zeros((len(blocks), len(numbers)))
         np.add.at(counts, (places, np.searchsorted(numbers, side.classes)), 1)
         weights = rng.multinomial(len(blocks), np.full(len(blocks), 1 / len(blocks)), REPLICATES)
-        with np.errstate(divide="ignore"):
-            for shares, found in ((counts.sum(0), logs), (weights @ counts, replicates)):
-                found.append(np.log(shares / shares.sum(-1, keepdims=True)))
-    with np.errstate(invalid="ignore"):
-        values, drawn = logs[0] - logs[1], replicates[0] - replicates[1]
-    return [Estimate.of(float(value), drawn[:, place]) for place, value in enumerate(values)]
-
-
-def _chance_of_none(one: ClassFigures, real: Side, generated: Side) -> float:
-    """How likely it is that one kind has no patch of a class that has its share among the other."""
-    there, lacking = (generated, real) if one.patches[1] else (real, generated)
-    share = max(one.patches) / len(there.scores)
-    return float((1 - share) ** len(np.unique(lacking.blocks)))
+        again = weights @ counts
+        drawn.append((counts.sum(0) / counts.sum(), again / again.sum(-1, keepdims=True)))
+        pieces.append(len(blocks))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values, replicates = (np.log(first) - np.log(second) for first, second in zip(*drawn, strict=True))
+    apart, others = (first - second for first, second in zip(*drawn, strict=True))
+    enough = min(pieces) >= LEAST_BLOCKS
+    return [
+        (
+            Estimate.of(float(values[place]), replicates[:, place]),
+            Estimate.of(float(apart[place]), others[:, place]).chance(0.0, min(pieces)) if enough else np.nan,
+        )
+        for place in range(len(numbers))
+    ]
 
 
 def _figures(
@@ -286,7 +291,7 @@ def _figures(
     return ClassFigures(
         number, patches, (effective[0], effective[1]), means[0], float(np.median(real.scores)),
         float(real.scores.std()), auroc, counted, log_share, kl, jsd, enough,
-        counted.chance(0.0, pieces) if enough and shares else np.nan,
+        np.nan,
         auroc.chance(0.5, pieces) if enough else np.nan,
     )  # fmt: skip
 

@@ -145,6 +145,7 @@ class Page:
         summary: A few sentences.
         tiles: The most telling numbers.
         places: To be looked at.
+        places_title: Heading of them; empty for "Places".
         swipe: Keys of the pictures that the slider shows first, left and right; empty for a page without one.
         error_legend: Of the error pictures of the places.
         overview: Of the errors of the whole raster.
@@ -161,6 +162,7 @@ class Page:
     summary: tuple[str, ...]
     tiles: tuple[Tile, ...] = ()
     places: tuple[ShownPlace, ...] = ()
+    places_title: str = ""
     swipe: tuple[str, str] = ("", "")
     error_legend: Legend | None = None
     overview: Overview | None = None

@@ -43,6 +43,7 @@ def rasters(run: Run, make_raster: Callable[..., Path]) -> None:
 def test_the_examples_run_and_write_what_they_say(run: Run) -> None:
     command = main.get_command(click.Context(main), "diagnose")
     lines = [line.split()[1:] for line in (command.help or "").split("Examples:")[1].splitlines() if "rsgan" in line]
+    assert "--real" in lines.pop(), "see test_diagnose_images"
     for number, words in enumerate(lines):
         words[-1] = f"report{number}"
         words = ["5" if word == "300" else word for word in words]

@@ -145,3 +145,18 @@ def test_an_interval_knows_what_replicates_do_not() -> None:
 def test_sides_that_do_not_fit_are_refused(scores: np.ndarray, classes: np.ndarray, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Side(scores, classes, np.zeros(2, int))
+
+
+def test_a_class_that_is_always_told_apart_has_a_verdict() -> None:
+    sides = [Side(np.full(40, level), np.zeros(40, int), np.arange(40) + 40 * n) for n, level in enumerate((1.0, -1.0))]
+    (one,) = class_figures(sides[0], sides[1], density=True, shares=False)
+    assert (one.auroc.value, one.told_apart) == (1.0, True)
+
+
+def test_a_class_that_is_rarely_made_need_not_be_seen_often_to_be_too_rare() -> None:
+    classes = np.repeat([0, 1], [150, 50]), np.repeat([0, 1], [196, 4])
+    real, generated = (
+        Side(np.random.default_rng(n).normal(size=200), c, np.arange(200) + 200 * n) for n, c in enumerate(classes)
+    )
+    _, rare = class_figures(real, generated, density=True, shares=True)
+    assert (rare.enough, rare.too_rare, rare.told_apart) == (False, True, False)

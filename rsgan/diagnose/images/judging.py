@@ -1,4 +1,4 @@
-"""Free images: a generator that makes them from random numbers, judged one logit per image."""
+"""Free images, judged one logit per image by discriminators that have not learnt from them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rsgan.diagnose.calibration import Calibration, Way
+from rsgan.diagnose.logits import Progress
 from rsgan.diagnose.refit import Batch, Learnt, Refit, learn, noisy
 from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import PatchLayersConfig, patch_layers
@@ -59,6 +60,7 @@ def judge_images(
     blocks: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     way: Way = "platt",
     device: torch.device | None = None,
+    progress: Progress | None = None,
 ) -> HeldOut:
     """Log density ratio of every image, by judges that are learnt afresh, cross-fitted over folds.
 
@@ -70,6 +72,7 @@ def judge_images(
             share a place; None: each by itself.
         way: of calibration.
         device: where to compute; None is the CPU.
+        progress: called after each fold.
 
     Raises:
         ConfigError: the images are of different shapes, or fewer than folds.
@@ -106,12 +109,15 @@ def judge_images(
             scores[kind][judged] = calibration(raw[kind][judged])
         learnt.append(found)
         calibrations.append(calibration)
+        if progress is not None:
+            progress(fold + 1, how.folds)
     return HeldOut(scores[0], scores[1], (raw[0], raw[1]), tuple(learnt), tuple(calibrations))
 
 
 def _folds(blocks: tuple[NDArray[np.int64], NDArray[np.int64]], how: Refit) -> list[NDArray[np.int64]]:
     """The fold of each image of both kinds; images of one block share it, and each kind is spread evenly."""
-    names, folds = np.unique(np.concatenate(blocks)), {}
+    names = np.unique(np.concatenate(blocks))
+    folds: dict[int, int] = {}
     here, there = (np.isin(names, kind) for kind in blocks)
     for salt, chosen in enumerate((here & ~there, ~here & there, here & there)):
         order = np.random.default_rng((how.seed, salt)).permutation(int(chosen.sum())) % how.folds
