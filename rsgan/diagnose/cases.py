@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -14,7 +15,7 @@ from rsgan.card import ModelCard
 from rsgan.diagnose.ground import Ground, OpticalGround
 from rsgan.diagnose.logits import Progress
 from rsgan.diagnose.settings import Settings
-from rsgan.diagnose.speckle import RatioGround, RatioJudge
+from rsgan.diagnose.speckle import DespeckledGround, DespeckledJudge, RatioGround, RatioJudge
 from rsgan.enhance import despeckle, superres
 from rsgan.enhance.choice import open_scene
 from rsgan.enhance.options import Options, Reading
@@ -162,11 +163,6 @@ def _despeckled(asked: Asked, opening: ExitStack) -> Case:
     card, settings, reading = asked.model.card, asked.settings, asked.reading
     if not isinstance(reading, SarReading):
         raise ConfigError(f"--model {card.name} takes radar, not reflectance.")
-    if asked.reference is not None:
-        raise ConfigError(
-            "--reference is for super-resolution: of a despeckled raster the ratio image is judged, beside speckle "
-            "that is drawn afresh. Leave it out."
-        )
     enhanced = asked.enhanced
     if enhanced is None:
         enhanced = asked.work / "enhanced.tif"
@@ -190,19 +186,28 @@ def _despeckled(asked: Asked, opening: ExitStack) -> Case:
         f"{scene.bands[0]} is judged, at {looks:.2f} looks and a correlation of {rho[0]:.2f} x {rho[1]:.2f} "
         f"({statistics.source})",
     ]
+    seen: dict[str, Any] = {
+        "observed": scene, "despeckled": made, "band": 0, "looks": looks,
+        "correlation": (float(rho[0]), float(rho[1])), "geometry": patch_geometry(layers),
+    }  # fmt: skip
+    captions = {"observed": "Observed", "generated": "Despeckled"}
+    judged: type[RatioJudge | DespeckledJudge]
+    ground: RatioGround | DespeckledGround
+    if asked.reference is None:
+        judged, ground = RatioJudge, RatioGround(**seen, seed=settings.seed)
+        captions |= {"ratio": "Ratio image", "fresh": "Fresh speckle"}
+        alike: tuple[tuple[str, ...], ...] = (("generated", "observed"), ("fresh", "ratio"))
+        kinds = "fresh speckle", "ratio image"
+    else:
+        clean = opening.enter_context(Scene.open_sar([asked.reference], **vars(reading)))
+        judged, ground = DespeckledJudge, DespeckledGround(**seen, reference=clean, level=float(statistics.level[0]))
+        captions |= {"real": "Reference"}
+        alike, kinds = (("real", "generated", "observed"),), ("reference", "despeckled raster")
     return Case(
-        RatioGround(
-            scene, made, 0, looks, (float(rho[0]), float(rho[1])), patch_geometry(layers), settings.seed
-        ),
-        RatioJudge(left) if isinstance(left, SpeckleDiscriminator) else None,
-        lambda: RatioJudge(SpeckleDiscriminator(layers)),
-        _paths(asked, enhanced),
-        {"observed": "Observed", "generated": "Despeckled", "ratio": "Ratio image", "fresh": "Fresh speckle"},
-        (("generated", "observed"), ("fresh", "ratio")),
-        (0, 0, 0),
-        "fresh speckle",
-        "ratio image",
-        tuple(notes),
+        ground,
+        judged(left) if isinstance(left, SpeckleDiscriminator) else None,
+        lambda: judged(SpeckleDiscriminator(layers)),
+        _paths(asked, enhanced), captions, alike, (0, 0, 0), *kinds, tuple(notes),
     )  # fmt: skip
 
 

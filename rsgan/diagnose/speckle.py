@@ -1,4 +1,4 @@
-"""The ratio image of a despeckled raster: what was taken out of it, beside speckle that is drawn afresh."""
+"""A despeckled raster: its ratio image beside fresh speckle, or itself beside a reference without speckle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rsgan.diagnose.ground import Floats, Ground, Read, read_beyond, refuse_elsewhere
+from rsgan.diagnose.ground import Bools, Floats, Ground, Read, read_beyond, refuse_elsewhere
 from rsgan.geo import Grid, Scene, Window
 from rsgan.nn.discriminators import PatchGeometry, SpeckleDiscriminator
 from rsgan.nn.generators import SpeckleState
@@ -16,11 +16,13 @@ from rsgan.sensors.sar import draw_speckle
 
 TINY = 1e-30
 """Intensity below which nothing is taken for measured."""
+DECIBELS = 10 / np.log(10)
+"""Of one unit of the natural logarithm of intensity."""
 
 
-@dataclass(frozen=True)
-class RatioGround(Ground):
-    """Observed / despeckled of one band (generated), and speckle of the same law (real), both as logarithms.
+@dataclass(frozen=True, kw_only=True)
+class SarGround(Ground):
+    """One band of a scene and of what despeckling made of it.
 
     Attributes:
         observed: SAR scene, intensity.
@@ -29,7 +31,6 @@ class RatioGround(Ground):
         looks: of the speckle.
         correlation: of neighbouring intensities, from row to row and from column to column.
         geometry: of the patches.
-        seed: of the speckle that is drawn.
         scale: candidate pixels per observed pixel.
     """
 
@@ -39,8 +40,12 @@ class RatioGround(Ground):
     looks: float
     correlation: tuple[float, float]
     geometry: PatchGeometry
-    seed: int = 0
     scale: int = 1
+
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """Those that have to be valid."""
+        return self.observed, self.despeckled
 
     def __post_init__(self) -> None:
         """Refuse rasters that do not lie on each other.
@@ -48,7 +53,8 @@ class RatioGround(Ground):
         Raises:
             GridError: naming them.
         """
-        refuse_elsewhere(self.observed, self.despeckled, 1)
+        for scene in self.scenes[1:]:
+            refuse_elsewhere(self.observed, scene, 1)
 
     @property
     def fine(self) -> Grid:
@@ -60,45 +66,98 @@ class RatioGround(Ground):
         """Of candidates."""
         return ("real", "generated")
 
-    def read(self, rows: tuple[int, int], columns: tuple[int, int]) -> Read:
-        """See `Ground`; given are looks and correlation. What is drawn depends on where the window begins."""
-        intensity, usable = [], []
-        for scene in (self.observed, self.despeckled):
+    @property
+    def law(self) -> tuple[Tensor, Tensor]:
+        """Looks (1,) and correlation (1, 2), as judges are given them."""
+        return torch.tensor([self.looks]), torch.tensor([self.correlation])
+
+    def logarithms(self, rows: tuple[int, int], columns: tuple[int, int]) -> tuple[list[Floats], Bools]:
+        """Log-intensity (H, W) of every scene, and where all of them hold one."""
+        logs, usable = [], []
+        for scene in self.scenes:
             chip, around = read_beyond(scene, rows, columns)
             values = chip.values[self.band]
             there = chip.valid[self.band] & (values > TINY)
-            intensity.append(np.pad(np.log(np.where(there, values, 1)), around))
+            logs.append(np.pad(np.log(np.where(there, values, np.float32(1))), around))
             usable.append(np.pad(there, around))
-        valid = usable[0] & usable[1]
-        rng = np.random.default_rng((self.seed, self.band, rows[0] + 2**20, columns[0] + 2**20))
-        fresh = np.log(draw_speckle(rng, (valid.shape[0], valid.shape[1]), self.looks, self.correlation))
-        made = {"real": fresh, "generated": intensity[0] - intensity[1]}
-        candidates = {
-            kind: torch.from_numpy(np.where(valid, x, 0).astype(np.float32))[None, None] for kind, x in made.items()
-        }
-        return Read(candidates, (torch.tensor([self.looks]), torch.tensor([self.correlation])), valid)
-
-    def picture(self, window: Window) -> dict[str, Floats]:
-        """See `Ground`; decibels of both images and of their ratio, beside speckle drawn afresh."""
-        rows, columns = (
-            (int(start), int(start + length))
-            for start, length in ((window.row_off, window.height), (window.col_off, window.width))
-        )
-        read, decibels = self.read(rows, columns), 10 / np.log(10)
-        seen = [scene.read(window).values[self.band : self.band + 1] for scene in (self.observed, self.despeckled)]
-        images = dict(zip(("observed", "generated"), (10 * np.log10(np.maximum(x, TINY)) for x in seen), strict=True))
-        images |= {
-            name: read.candidates[kind][0].numpy() * decibels
-            for name, kind in (("ratio", "generated"), ("fresh", "real"))
-        }
-        return {name: np.where(read.valid, x, np.float32(np.nan)).astype(np.float32) for name, x in images.items()}
+        return logs, np.asarray(np.all(usable, axis=0))
 
     def generated(self, window: Window) -> Floats:
         """See `Ground`; decibels of the despeckled image."""
-        chips = [scene.read(window) for scene in (self.observed, self.despeckled)]
-        there = [chip.valid[self.band] & (chip.values[self.band] > TINY) for chip in chips]
-        decibels = 10 * np.log10(np.maximum(chips[1].values[self.band], TINY))
-        return np.where(there[0] & there[1], decibels, np.float32(np.nan)).astype(np.float32)[None]
+        logs, valid = self.logarithms(*_pixels(window))
+        return _decibels(logs[1], valid)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatioGround(SarGround):
+    """Observed / despeckled (generated), and speckle of the same law (real), both as logarithms.
+
+    Attributes:
+        seed: of the speckle that is drawn.
+    """
+
+    seed: int = 0
+
+    def read(self, rows: tuple[int, int], columns: tuple[int, int]) -> Read:
+        """See `Ground`; given are looks and correlation. What is drawn depends on where the window begins."""
+        (observed, despeckled), valid = self.logarithms(rows, columns)
+        rng = np.random.default_rng((self.seed, self.band, rows[0] + 2**20, columns[0] + 2**20))
+        fresh = np.log(draw_speckle(rng, (valid.shape[0], valid.shape[1]), self.looks, self.correlation))
+        candidates = {"real": _candidate(fresh, valid), "generated": _candidate(observed - despeckled, valid)}
+        return Read(candidates, self.law, valid)
+
+    def picture(self, window: Window) -> dict[str, Floats]:
+        """See `Ground`; decibels of both images and of their ratio, beside speckle drawn afresh."""
+        rows, columns = _pixels(window)
+        (observed, despeckled), valid = self.logarithms(rows, columns)
+        fresh = self.read(rows, columns).candidates["real"][0, 0].numpy()
+        images = {"observed": observed, "generated": despeckled, "ratio": observed - despeckled, "fresh": fresh}
+        return {name: _decibels(logs, valid) for name, logs in images.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DespeckledGround(SarGround):
+    """The despeckled image (generated) and the same ground without speckle (real), relative to the scene's level.
+
+    Attributes:
+        reference: without speckle, on the same grid.
+        level: median log-intensity of the observed band.
+    """
+
+    reference: Scene
+    level: float
+
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """See `SarGround`."""
+        return self.observed, self.despeckled, self.reference
+
+    def read(self, rows: tuple[int, int], columns: tuple[int, int]) -> Read:
+        """See `Ground`; given are the observed image, looks and correlation."""
+        logs, valid = self.logarithms(rows, columns)
+        observed, generated, real = (_candidate(log - np.float32(self.level), valid) for log in logs)
+        return Read({"real": real, "generated": generated}, (observed, *self.law), valid)
+
+    def picture(self, window: Window) -> dict[str, Floats]:
+        """See `Ground`; decibels of all three images."""
+        logs, valid = self.logarithms(*_pixels(window))
+        return {name: _decibels(log, valid) for name, log in zip(("observed", "generated", "real"), logs, strict=True)}
+
+
+def _pixels(window: Window) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows and columns of a window, each from where to where."""
+    top, left = int(window.row_off), int(window.col_off)
+    return (top, top + int(window.height)), (left, left + int(window.width))
+
+
+def _candidate(logs: Floats, valid: Bools) -> Tensor:
+    """(1, 1, H, W), 0 where invalid."""
+    return torch.from_numpy(np.where(valid, logs, np.float32(0)).astype(np.float32))[None, None]
+
+
+def _decibels(logs: Floats, valid: Bools) -> Floats:
+    """(1, H, W), nan where invalid."""
+    return np.where(valid, logs * np.float32(DECIBELS), np.float32(np.nan)).astype(np.float32)[None]
 
 
 class RatioJudge(nn.Module):
@@ -111,3 +170,16 @@ class RatioJudge(nn.Module):
     def forward(self, log_ratio: Tensor, looks: Tensor, correlation: Tensor) -> Tensor:
         """(N, 1, H, W), (N,), (N, 2) -> (N, 1, rows, columns) logits."""
         return self.discriminator.judge_ratio(log_ratio, SpeckleState(looks, correlation))
+
+
+class DespeckledJudge(nn.Module):
+    """The half of a despeckler's discriminator that looks at images."""
+
+    def __init__(self, discriminator: SpeckleDiscriminator) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+
+    def forward(self, candidate: Tensor, observed: Tensor, looks: Tensor, correlation: Tensor) -> Tensor:
+        """(N, 1, H, W) twice, (N,), (N, 2) -> (N, 1, rows, columns) logits."""
+        logits: Tensor = self.discriminator(candidate, observed, SpeckleState(looks, correlation))
+        return logits

@@ -21,7 +21,9 @@ def make_image(make_raster: MakeRaster, tmp_path: Path, monkeypatch: pytest.Monk
     """A raster of 16 x 16 pixels of 10 m, even, with its upper left corner at (x, 0)."""
     monkeypatch.chdir(tmp_path)
 
-    def make(path: str, value: object, x: float | None = 6400.0, names: tuple[str, ...] = NAMES, side: int = 16) -> Path:
+    def make(
+        path: str, value: object, x: float | None = 6400.0, names: tuple[str, ...] = NAMES, side: int = 16
+    ) -> Path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         levels = np.broadcast_to(np.asarray(value, np.uint16).reshape(-1, 1, 1), (len(names), side, side))
         transform = Affine.identity() if x is None else Affine(10, 0, x, 0, -10, 0)

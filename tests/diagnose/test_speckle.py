@@ -35,7 +35,10 @@ def rasters(make_raster: MakeRaster, looks: float = 4.0) -> tuple[Path, Path]:
 
 def ground_of(observed: Path, despeckled: Path) -> RatioGround:
     scenes = [Scene.open_sar((path,), quantity="intensity") for path in (observed, despeckled)]
-    return RatioGround(scenes[0], scenes[1], 0, 4.0, (0.0, 0.0), patch_geometry(PatchLayersConfig()))
+    return RatioGround(
+        observed=scenes[0], despeckled=scenes[1], band=0, looks=4.0, correlation=(0.0, 0.0),
+        geometry=patch_geometry(PatchLayersConfig()),
+    )  # fmt: skip
 
 
 def test_a_perfect_ratio_image_has_the_law_of_what_is_drawn(make_raster: MakeRaster) -> None:
@@ -82,9 +85,31 @@ def test_the_town_of_the_sample_is_where_speckle_is_left() -> None:
     assert [picture.key for picture in page.places[0].pictures] == ["observed", "generated", "ratio", "fresh"]
 
 
+def test_with_a_reference_without_speckle_the_image_itself_is_judged(make_raster: MakeRaster) -> None:
+    tags = {"descriptions": ("VV",), "tags": {"QUANTITY": "intensity"}, "nodata": float("nan")}
+    rng = np.random.default_rng(3)
+    ground = np.where(np.arange(512) < 256, 0.1, 0.4)[None, None].repeat(512, 1).astype(np.float32)
+    ground = ground * np.exp(0.5 * rng.standard_normal(ground.shape)).astype(np.float32)
+    smooth = ground.copy()
+    smooth[:, :, 256:] = 0.4  # the texture of the east is lost
+    speckle = draw_speckle(rng, (512, 512), 4.0)[None].astype(np.float32)
+    paths = [
+        make_raster(f"{name}.tif", values, **tags)
+        for name, values in (("observed", ground * speckle), ("clean", ground), ("made", smooth))
+    ]
+    found = diagnose(
+        paths[0], model="sar-despeckle", reference=paths[1], enhanced=paths[2],
+        settings=Settings(refit=60, channels=8),
+    )  # fmt: skip
+    apart = found.scores.ratios.of["real"] - found.scores.ratios.of["generated"]
+    middle = apart.shape[1] // 2
+    assert np.nanmedian(apart[:, middle + 8 :]) > np.nanmedian(apart[:, : middle - 8]) + 0.5
+    assert page_of(found).swipe == ("real", "generated")
+    left_over = diagnose(paths[0], model="sar-despeckle", reference=paths[1], enhanced=paths[2])
+    assert left_over.scores.counted.any()
+
+
 def test_what_is_for_reflectance_is_refused() -> None:
-    with pytest.raises(ConfigError, match="--reference is for super-resolution"):
-        diagnose(SAMPLE, model="sar-despeckle", reference=SAMPLE)
     with pytest.raises(ConfigError, match="takes radar, not reflectance"):
         diagnose(SAMPLE, model="sar-despeckle", reading=Reading())
     with pytest.raises(ConfigError, match="indices"):
