@@ -77,6 +77,9 @@ class Data(Frozen):
         index: file that `rsgan prepare` wrote, which names the rasters, their usable chips and the split; in place of
             training and validation.
         procedural: share of training chips drawn by `sensors.procedural` instead of read.
+        reweight: after each validation of the second stage, chips of the class of land cover whose detail the
+            discriminator tells from real best are drawn 1 + `reweight` times as often as those of one that it cannot
+            tell; 0 draws all alike.
     """
 
     root: Path
@@ -84,6 +87,7 @@ class Data(Frozen):
     validation: tuple[Source, ...] = ()
     index: Path | None = None
     procedural: float = Field(default=0.0, ge=0, le=1)
+    reweight: float = Field(default=0.0, ge=0, le=9)
 
     @model_validator(mode="after")
     def _names_tiles_once(self) -> Data:
@@ -363,6 +367,7 @@ class TrainConfig(Frozen):
                 f"{self.generator.bands} and generator.guides {self.generator.guides}; make them agree"
             )
         self._discriminator_fits()
+        self._reweighting_fits()
         if self.data.procedural > 0 and self.model.bands != RGBN:
             bands = " ".join(self.model.bands)
             raise ValueError(f"data.procedural draws {' '.join(RGBN)} only, not {bands}; set it to 0")
@@ -371,6 +376,17 @@ class TrainConfig(Frozen):
                 f"training.chip_size {self.training.chip_size} is no multiple of generator.scale {self.generator.scale}"
             )
         return self
+
+    def _reweighting_fits(self) -> None:
+        if not self.data.reweight:
+            return
+        if self.model.guide or not {"B03", "B04", "B08"} <= set(self.model.bands):
+            raise ValueError(
+                "data.reweight needs bands B03, B04 and B08, which tell classes of land cover, and no guide; set it to "
+                "0"
+            )
+        if not self.training.adversarial_samples:
+            raise ValueError("data.reweight asks the discriminator, and there is no second stage; set it to 0")
 
     def _discriminator_fits(self) -> None:
         if self.discriminator is None:

@@ -211,6 +211,7 @@ class Trainer:
             "ema": self.ema.state_dict(),
             "faithful": self.faithful,
             "adversary": self.adversary.state(),
+            "weights": dict(self.task.weights),
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
         }
 
@@ -231,6 +232,7 @@ class Trainer:
         except (RuntimeError, KeyError, ValueError) as error:
             raise ConfigError(f"the checkpoint does not fit the networks of the config: {error}") from error
         self.samples_seen, self.faithful = int(state["samples_seen"]), state["faithful"]
+        self.task.weights = state.get("weights", {})
 
     @property
     def averaged(self) -> Generator:
@@ -299,14 +301,25 @@ class Shares:
 
 
 def batches(task: Task, training: Training, start: int) -> Iterator[Batch]:
-    """Batches from sample `start` on, in order; of several processes, each gets its share of every batch."""
-    yield from DataLoader(
-        cast(Dataset[Any], task.dataset),
-        batch_sampler=Shares(start, len(task.dataset), training.batch_size),
-        collate_fn=task.collate,
-        num_workers=training.workers,
-        worker_init_fn=_one_thread,
-    )
+    """Batches from sample `start` on, in order; of several processes, each gets its share of every batch.
+
+    Where the task is weighed anew, what readers have drawn ahead by the weights before is dropped.
+    """
+    weights = None
+    while weights is not task.weights:
+        weights = task.weights
+        loader = DataLoader(
+            cast(Dataset[Any], task.dataset),
+            batch_sampler=Shares(start, len(task.dataset), training.batch_size),
+            collate_fn=task.collate,
+            num_workers=training.workers,
+            worker_init_fn=_one_thread,
+        )
+        for pairs in loader:
+            yield pairs
+            start += training.batch_size
+            if weights is not task.weights:
+                break
 
 
 def _one_thread(worker: int) -> None:
@@ -341,6 +354,8 @@ def train(
         torch.set_num_threads(config.training.threads)
         threadpool_limits(config.training.threads, user_api="blas")
     refuse_uneven(config.training.batch_size)
+    if count() > 1 and getattr(config.data, "reweight", False):
+        raise ConfigError("data.reweight is for one process: the others would not know the weights. Set it to 0.")
     if (run / CHECKPOINT).exists() and not resume:
         raise ConfigError(f"{run} holds a run already. Go on with --resume, or give another folder with --out.")
     trainer = Trainer(config, device)
@@ -391,6 +406,8 @@ def _led(trainer: Trainer, run: Path, tell: Callable[[Diagnosis], None]) -> Iter
             figures = task.validation.measure(averaged)
             if trainer.judged and trainer.discriminator is not None:
                 figures |= task.by_class(averaged, trainer.discriminator)
+                task.reweigh(figures)
+                figures |= {f"weight/{name}": weight for name, weight in task.weights.items()}
             task.validation.panel(averaged, run / PANELS / f"{seen:09d}.png")
             journal.write("validation", seen, figures)
             examine(figures)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from rsgan.catalogue import sensor
 from rsgan.sensors.optical import Jitter, observe
 from rsgan.sensors.procedural import draw_scene
 from rsgan.sensors.statistics import band_scaling
 from rsgan.training.batch import Pairs
 from rsgan.training.chips import ChipSampler, batch_of_one, turn
 from rsgan.training.config import TrainConfig
+from rsgan.training.reweighting import COLOURS, TRIES, keeps
 from rsgan.training.tiles import Tile
 
 LOG_SPREAD_JITTER = 0.2
@@ -38,6 +42,9 @@ def as_row(values: NDArray[np.floating]) -> torch.Tensor:
 class PairDataset(Dataset[Pairs]):
     """Random chips and their observations; `len` is the number of samples of the whole run.
 
+    Attributes:
+        weights: how often chips of each class of land cover are drawn, see `reweighting`; empty draws all alike.
+
     Raises:
         ConfigError: no tile holds a chip.
     """
@@ -45,6 +52,7 @@ class PairDataset(Dataset[Pairs]):
     def __init__(self, tiles: list[Tile], config: TrainConfig) -> None:
         self.sampler = ChipSampler(tiles, config.training.chip_size)
         self.config = config
+        self.weights: Mapping[str, float] = {}
         self.jitter = Jitter(**config.sensor.model_dump())
 
     @property
@@ -69,8 +77,19 @@ class PairDataset(Dataset[Pairs]):
         return chip
 
     def _crop(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        tile, rows, columns = self.sampler.draw(rng)
-        return turn(tile.values[self._bands(tile, rng), rows, columns], int(rng.integers(8)))
+        for _ in range(TRIES):
+            tile, rows, columns = self.sampler.draw(rng)
+            chip = tile.values[self._bands(tile, rng), rows, columns]
+            if not self.weights or keeps(chip, self.colours, self.weights, rng):
+                break
+        return turn(chip, int(rng.integers(8)))
+
+    @property
+    def colours(self) -> list[int]:
+        """Channels of the bands that tell classes."""
+        known = sensor(self.config.model.sensor)
+        names = [band.common_name if (band := known.find(name)) else "" for name in self.config.model.bands]
+        return [names.index(colour) for colour in COLOURS]
 
     def _bands(self, tile: Tile, rng: np.random.Generator) -> slice:
         """All bands of a tile, or one at random for a model that takes any band."""

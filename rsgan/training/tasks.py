@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,6 +36,7 @@ from rsgan.training.guided import GuidedPairDataset, GuidedValidation, load_guid
 from rsgan.training.loading import AnyConfig
 from rsgan.training.pairs import PairDataset
 from rsgan.training.probe import fit_scene_probe
+from rsgan.training.reweighting import class_weights
 from rsgan.training.tiles import Tile, load_tiles
 from rsgan.training.translation import batch as translated
 from rsgan.training.translation.config import CycleLosses, PairedLosses, TranslateConfig
@@ -83,6 +84,9 @@ class HeldOut(Protocol):
 class Task(Protocol):
     """One kind of run."""
 
+    weights: Mapping[str, float]
+    """How often chips of each class of land cover are drawn, see `reweighting`; empty draws all alike."""
+
     @property
     def dataset(self) -> Samples: ...  # noqa: D102
 
@@ -104,6 +108,10 @@ class Task(Protocol):
         """What the discriminator says of each class of held-out land cover; empty where it can tell none."""
         ...
 
+    def reweigh(self, figures: dict[str, float]) -> None:
+        """Draw the samples that follow by what those figures, by class, say."""
+        ...
+
     def probe(self) -> ProbeCoefficients | None:
         """What is fitted at the end, after the networks."""
         ...
@@ -122,6 +130,7 @@ class Superres:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
+        self.weights: Mapping[str, float] = {}
         self._tiles: list[Tile] = []
 
     def load(self, device: torch.device) -> None:
@@ -132,6 +141,7 @@ class Superres:
             return
         self._tiles, held_out = load_tiles(config.data, config.model.bands, config.model.sensor)
         self.dataset = PairDataset(self._tiles, config)
+        self.dataset.weights = self.weights
         self.validation = Validation(held_out, config, device, self._tiles)
 
     def game(self, generator: Generator, discriminator: Discriminator | None, adversary: Adversary) -> Game:
@@ -153,6 +163,12 @@ class Superres:
         if not isinstance(self.validation, Validation) or not isinstance(judge, PatchDiscriminator):
             return {}
         return self.validation.by_class(generator, judge)
+
+    def reweigh(self, figures: dict[str, float]) -> None:
+        """See `Task.reweigh`."""
+        strength = self.config.data.reweight
+        if strength and isinstance(self.dataset, PairDataset):
+            self.dataset.weights = self.weights = class_weights(figures, strength) or self.weights
 
     def probe(self) -> ProbeCoefficients | None:
         """See `Task.probe`."""
@@ -182,6 +198,7 @@ class Despeckle:
 
     def __init__(self, config: DespeckleConfig) -> None:
         self.config = config
+        self.weights: Mapping[str, float] = {}
 
     def load(self, device: torch.device) -> None:
         """See `Task.load`."""
@@ -197,6 +214,9 @@ class Despeckle:
     def by_class(self, generator: Any, judge: Discriminator) -> dict[str, float]:  # noqa: ANN401
         """See `Task.by_class`; none is told here."""
         return {}
+
+    def reweigh(self, figures: dict[str, float]) -> None:
+        """See `Task.reweigh`; nothing is told by class here."""
 
     def probe(self) -> ProbeCoefficients | None:
         """Nothing: looks and correlation are estimated by a law, see `sensors.sar.estimate_speckle`."""
@@ -227,6 +247,7 @@ class Translate:
 
     def __init__(self, config: TranslateConfig) -> None:
         self.config = config
+        self.weights: Mapping[str, float] = {}
 
     def load(self, device: torch.device) -> None:
         """See `Task.load`."""
@@ -253,6 +274,9 @@ class Translate:
     def by_class(self, generator: Any, judge: Discriminator) -> dict[str, float]:  # noqa: ANN401
         """See `Task.by_class`; none is told here."""
         return {}
+
+    def reweigh(self, figures: dict[str, float]) -> None:
+        """See `Task.reweigh`; nothing is told by class here."""
 
     def probe(self) -> ProbeCoefficients | None:
         """Nothing: the domains' units are fixed."""

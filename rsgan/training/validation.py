@@ -23,6 +23,7 @@ from rsgan.nn.generators import Generator, SensorState
 from rsgan.sensors.optical import degrade, upsample
 from rsgan.sensors.statistics import band_scaling
 from rsgan.training.config import TrainConfig
+from rsgan.training.reweighting import AUROC, COLOURS, figure_name
 from rsgan.training.tiles import Tile
 
 BORDER = 16
@@ -33,8 +34,6 @@ PANEL_SIDE = 192
 """Side of a picture of a panel, pixels."""
 KNOWN = 4
 """Training tiles that are judged like held-out ones: what is learnt by heart does much better on them."""
-INDEX_COLOURS = ("green", "red", "nir")
-"""Bands that tell coarse classes."""
 PURITY, LEAST_PATCHES = 0.7, 20
 """Share of a patch that its class has to have; patches of a class below which nothing is said of it."""
 PROTOCOLS = {"P40": (0.40, 0.0), "P50": (0.50, 0.0), "P40n": (0.40, 0.001)}
@@ -157,7 +156,7 @@ class Validation:
             geometry = patch_geometry(judge.config)
         except ConfigError:
             return {}
-        if not set(INDEX_COLOURS) <= set(self.colours):
+        if not set(COLOURS) <= set(self.colours):
             return {}
         generator.eval()
         judge.eval()
@@ -169,8 +168,8 @@ class Validation:
         for number, name in INDICES.items():
             mine = classes == number
             if mine.sum() >= LEAST_PATCHES:
-                key = name.replace(" ", "_")
-                figures[f"auroc/{key}"] = float(placements(real[mine], made[mine]).mean())
+                key = figure_name(name)
+                figures[f"{AUROC}{key}"] = float(placements(real[mine], made[mine]).mean())
                 figures[f"logit/{key}"] = float(real[mine].mean() - made[mine].mean())
         return figures
 
@@ -184,7 +183,7 @@ class Validation:
             torch.from_numpy(scaling.to_network(x[0].cpu().numpy()))[None].to(x)
             for x in (observed, reference, enhanced)
         )
-        green, red, nir = (reference[0, self.colours.index(colour)].cpu().numpy() for colour in INDEX_COLOURS)
+        green, red, nir = (reference[0, self.colours.index(colour)].cpu().numpy() for colour in COLOURS)
         exact = next(judge.parameters()).dtype
         logits = [judge(x.to(exact), seen.to(exact))[0, 0].double().cpu().numpy() for x in candidates]
         starts = [geometry.start + geometry.stride * np.arange(count) for count in logits[0].shape]
