@@ -233,7 +233,7 @@ class CountsThreads(list[int]):
 
 
 def test_readers_keep_to_one_core(tiny: Tiny) -> None:
-    task: Any = SimpleNamespace(dataset=CountsThreads(range(8)), collate=list)
+    task: Any = SimpleNamespace(dataset=CountsThreads(range(8)), collate=list, weights={})
     training = tiny().training.model_copy(update={"workers": 1, "batch_size": 2})
     with threadpool_limits(2, user_api="blas"):
         assert list(batches(task, training, 0)) == [[1, 1]] * 4
