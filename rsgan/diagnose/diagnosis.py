@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,9 @@ from rsgan.diagnose.logits import LogitMaps, Progress, dense_logits
 from rsgan.diagnose.meaning import Meaning, meaning_of
 from rsgan.diagnose.settings import FOLDS, Settings
 from rsgan.diagnose.views import View
+from rsgan.enhance.arrays import as_files
 from rsgan.enhance.options import Reading
+from rsgan.enhance.paths import as_paths
 from rsgan.enhance.speckle_method import SarReading
 from rsgan.errors import ConfigError
 from rsgan.geo import Grid, RasterWriter
@@ -34,10 +36,12 @@ from rsgan.metrics.density_ratio import ClassFigures, Side, class_figures
 from rsgan.metrics.land_cover import MIXED
 from rsgan.model import choose_device, open_model
 from rsgan.nn.discriminators import PatchGeometry
+from rsgan.radiometry import DTYPES, SAR_INPUT_DTYPES
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rsgan.geo.coordinates import Labelled
     from rsgan.geo.maps import Dataset
 
 REAL, GENERATED = "real", "generated"
@@ -170,11 +174,11 @@ class Diagnosis:
 
 
 def diagnose(
-    observed: str | Path | Sequence[str | Path],
+    observed: str | Path | Labelled | Sequence[str | Path],
     *,
     model: str | Path = "s2-rgbn-x2",
-    reference: str | Path | None = None,
-    enhanced: str | Path | None = None,
+    reference: str | Path | Labelled | None = None,
+    enhanced: str | Path | Labelled | None = None,
     reading: Reading | SarReading | None = None,
     settings: Settings | None = None,
     work: Path | None = None,
@@ -182,8 +186,10 @@ def diagnose(
 ) -> Diagnosis:
     """Ask a discriminator where a generator falls short; the Python twin of `rsgan diagnose`.
 
+    Rasters are paths or xarray arrays, each by itself.
+
     Args:
-        observed: what the generator is given.
+        observed: what the generator is given; several paths where it is one per band.
         model: zoo name or path of a model for super-resolution or despeckling.
         reference: what the enhanced raster should equal; without it, only generated patches get logits. Despeckling
             needs none: its ratio image is judged beside fresh speckle.
@@ -199,15 +205,21 @@ def diagnose(
     settings, found = settings or Settings(), open_model(model)
     if settings.landcover not in (None, "indices"):
         check_classes(str(settings.landcover))
-    sources = [observed] if isinstance(observed, str | Path) else list(observed)
-    reading = reading or (SarReading() if found.card.task == "despeckle" else Reading())
+    radar = found.card.task == "despeckle"
+    reading = reading or (SarReading() if radar else Reading())
+    given = {"observed": observed, "reference": reference, "enhanced": enhanced}
     with ExitStack() as opening:
+        files = opening.enter_context(as_files(given, SAR_INPUT_DTYPES if radar else DTYPES))
         work = work or Path(opening.enter_context(TemporaryDirectory()))
-        asked = Asked(found, sources, reference, enhanced, reading, settings, work, progress)
+        paths = files.paths
+        asked = Asked(
+            found, as_paths(paths["observed"]), paths["reference"], paths["enhanced"], reading, settings, work, progress
+        )
         case = opening.enter_context(opened(asked))
         landcover = _landcover(case.ground, found.card, settings)
         scores, meaning = _scores(case, found.card, settings, progress)
-        return _concluded(found.card, case, settings, meaning, scores, landcover)
+        told = {role: files.names.get(path, path) for role, path in case.paths.items()}
+        return _concluded(found.card, replace(case, paths=told), settings, meaning, scores, landcover)
 
 
 def _landcover(ground: Ground, card: ModelCard, settings: Settings) -> Landcover | None:

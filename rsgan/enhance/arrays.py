@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,45 @@ def enhance_array(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+@contextmanager
+def as_files(given: Mapping[str, object], dtypes: tuple[str, ...] = DTYPES) -> Iterator[Files]:
+    """Paths as they are, and arrays as GeoTIFFs for as long as this lasts; messages call arrays by their own names.
+
+    Args:
+        given: path, array, or None, by what it is.
+        dtypes: Types of numbers that are taken.
+
+    Raises:
+        RsganError: One of its children says which array cannot be a raster.
+    """
+    from rsgan.geo.dataarray import to_raster
+    from rsgan.geo.labelled import describe
+
+    with tempfile.TemporaryDirectory(prefix="rsgan-") as folder:
+        paths: dict[str, Any] = dict(given)
+        names = {}
+        for role, source in given.items():
+            if is_array(source):
+                array: Any = source
+                paths[role] = to_raster(array, Path(folder) / f"{role}.tif", dtypes=dtypes)
+                names[str(paths[role])] = describe(array)
+        with _called(names):
+            yield Files(paths, names)
+
+
+@dataclass(frozen=True)
+class Files:
+    """What was given, as paths.
+
+    Attributes:
+        paths: by what they are; None where nothing was given.
+        names: of arrays, by the path that stands for each.
+    """
+
+    paths: Mapping[str, Any]
+    names: Mapping[str, str]
 
 
 @contextmanager

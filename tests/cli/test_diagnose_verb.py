@@ -10,11 +10,13 @@ import click
 import numpy as np
 import pytest
 import rasterio
+import rioxarray
 from affine import Affine
 from click.testing import Result
 
 from rsgan.cli import main
 from rsgan.diagnose import Settings, diagnose
+from rsgan.errors import GridError, InputError
 
 Run = Callable[..., Result]
 SAMPLES = Path(__file__).parents[2] / "data_samples"
@@ -159,3 +161,21 @@ def test_a_scene_of_a_few_patches_has_logits_but_no_figures(run: Run, make_raste
     assert run("diagnose", "--observed", "coarse.tif", "-o", "alone").exit_code == 0
     result = run("diagnose", "--observed", "coarse.tif", "--reference", "fine.tif", "-o", "report")
     assert (result.exit_code, "expected at least 4. Take a larger scene" in result.stderr) == (1, True)
+
+
+@pytest.mark.usefixtures("rasters")
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rioxarray with affine 3
+def test_arrays_are_diagnosed_like_their_files_and_called_by_their_names() -> None:
+    arrays = [rioxarray.open_rasterio(f"{name}.tif", mask_and_scale=True) for name in ("coarse", "fine")]
+    coarse, fine = (array.rename(name) for array, name in zip(arrays, ("twenty", "ten"), strict=True))
+    settings = Settings(landcover="classes.tif")
+    found, expected = (
+        diagnose(observed, reference=reference, settings=settings)
+        for observed, reference in ((coarse, fine), ("coarse.tif", "fine.tif"))
+    )
+    assert found.table.equals(expected.table)
+    assert found.paths["observed"] == "DataArray 'twenty'"
+    with pytest.raises(GridError, match=r"DataArray 'twenty'.* expected 2 times"):
+        diagnose(coarse, reference=coarse)
+    with pytest.raises(InputError, match="expected a path"):
+        diagnose(3)
