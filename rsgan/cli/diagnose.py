@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 @click.option("--real", metavar="DIR", help="Folder of references for images that are made freely, all of one shape.")
 @click.option("--generated", metavar="DIR", help="Folder of those images; subfolders of both name the classes.")
 @click.option("--told-class", is_flag=True, help="Their generator is told the class: how often it comes is not judged.")
-@click.option("--landcover", help="Raster of classes, in any CRS; or 'indices' for NDVI, NDWI and brightness.")
+@click.option(
+    "--landcover",
+    help="Raster of classes, in any CRS; 'indices' for NDVI, NDWI and brightness; or folder of a network.",
+)
 @click.option("--legend", help="worldcover, dynamic-world, nlcd, corine, or a CSV of number,name  [default: found out]")
 @click.option("--purity", type=float, default=0.7, show_default=True, help="Share of a patch that its class must have.")
 @click.option(

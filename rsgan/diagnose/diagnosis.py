@@ -22,6 +22,7 @@ from rsgan.diagnose.ground import Ground
 from rsgan.diagnose.landcover import Landcover, of_indices, of_map
 from rsgan.diagnose.logits import LogitMaps, Progress, dense_logits
 from rsgan.diagnose.meaning import Meaning, meaning_of
+from rsgan.diagnose.segmentation import of_network, open_network
 from rsgan.diagnose.settings import FOLDS, Settings
 from rsgan.diagnose.views import View
 from rsgan.enhance.arrays import as_files
@@ -204,7 +205,7 @@ def diagnose(
     """
     settings, found = settings or Settings(), open_model(model)
     if settings.landcover not in (None, "indices"):
-        check_classes(str(settings.landcover))
+        _check_landcover(Path(str(settings.landcover)), settings.legend)
     radar = found.card.task == "despeckle"
     reading = reading or (SarReading() if radar else Reading())
     given = {"observed": observed, "reference": reference, "enhanced": enhanced}
@@ -222,6 +223,20 @@ def diagnose(
         return _concluded(found.card, replace(case, paths=told), settings, meaning, scores, landcover)
 
 
+def _check_landcover(path: Path, legend: str | None) -> None:
+    """Refuse what cannot tell land cover, before anything is enhanced.
+
+    Raises:
+        RsganError: one of its children says what is wrong.
+    """
+    if not path.is_dir():
+        check_classes(str(path))
+        return
+    if legend is not None:
+        raise ConfigError(f"--legend names the classes of a raster; the network in {path} names its own. Leave it out.")
+    open_network(path)
+
+
 def _landcover(ground: Ground, card: ModelCard, settings: Settings) -> Landcover | None:
     if settings.landcover is None:
         return None
@@ -229,6 +244,8 @@ def _landcover(ground: Ground, card: ModelCard, settings: Settings) -> Landcover
         if card.task == "despeckle":
             raise ConfigError("--landcover indices needs optical bands, and radar has none. Give a raster of classes.")
         return of_indices(ground, card.sensor, settings.purity)
+    if Path(settings.landcover).is_dir():
+        return of_network(ground, Path(settings.landcover), choose_device(settings.device), settings.purity)
     return of_map(ground, settings.landcover, settings.legend, settings.purity)
 
 

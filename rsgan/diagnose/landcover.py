@@ -161,7 +161,13 @@ def of_indices(ground: Ground, sensor_name: str, purity: float = PURITY) -> Land
         chip = scene.read(Window(0, top, scene.grid.width, min(512, scene.grid.height - top)))
         green, red, nir = (chip.values[known.index(name)] for name in names)
         pixels[top : top + len(green)] = index_classes(green, red, nir, np.asarray(chip.valid.all(axis=0)))
+    return of_pixels(ground, pixels, INDICES, f"NDVI, NDWI and brightness of {scene.name}", purity)
+
+
+def of_pixels(
+    ground: Ground, pixels: NDArray[np.uint8], names: Mapping[int, str], source: str, purity: float
+) -> Landcover:
+    """From the classes of all observed pixels, 0 where there is none, by majority within each patch."""
     step, side = ground.geometry.stride / ground.scale, max(1, round(ground.geometry.side / ground.scale))
     rows, columns = (((np.arange(count) + 0.5) * step).astype(np.int64) for count in ground.shape)
-    classes = patch_classes(pixels, tuple(INDICES), side, (rows, columns), purity)
-    return Landcover(classes, INDICES, f"NDVI, NDWI and brightness of {scene.name}")
+    return Landcover(patch_classes(pixels, tuple(names), side, (rows, columns), purity), names, source)

@@ -22,7 +22,8 @@ class Settings:
     """How a diagnosis is made; all of it is written into the result.
 
     Attributes:
-        landcover: raster of classes, "indices" for NDVI, NDWI and brightness, or None for no classes.
+        landcover: raster of classes, "indices" for NDVI, NDWI and brightness, folder of a segmentation network, or
+            None for no classes.
         legend: name or CSV file of the raster's classes; None finds it out.
         purity: share of a patch that its class has to have.
         refit: updates of a fresh discriminator per fold; 0 asks the one left over from training.

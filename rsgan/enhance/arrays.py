@@ -95,6 +95,8 @@ def as_files(given: Mapping[str, object], dtypes: tuple[str, ...] = DTYPES) -> I
         paths: dict[str, Any] = dict(given)
         names = {}
         for role, source in given.items():
+            if isinstance(source, list | tuple) and is_array(source):
+                raise InputError(f"{role} is given as several arrays; expected one, with all bands. Join them first.")
             if is_array(source):
                 array: Any = source
                 paths[role] = to_raster(array, Path(folder) / f"{role}.tif", dtypes=dtypes)
