@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from benchmarks.results import record, table
+from benchmarks.results import record, renew_block, table
 from rsgan.filters.back_projection import back_projection
 from rsgan.metrics.land_cover import INDICES, index_classes
 from rsgan.model import open_model
@@ -120,6 +120,7 @@ def main() -> None:
     extra = "" if arguments.strength == 3.0 and arguments.seeds == 3 else (
         f" --seeds {arguments.seeds} --strength {arguments.strength:g}"
     )  # fmt: skip
+    renew_block("reweighting", body, Path("docs/diagnose.md"))
     record("reweighting.py", f"`python -m benchmarks.reweighting --data DIR{extra}`\n\n{body}")
 
 
