@@ -1,6 +1,6 @@
 """One raster as delivered, in one file or several, opened for reading as reflectance or backscatter."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -16,17 +16,14 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from rsgan.catalogue import RGBN_SENSOR
-from rsgan.errors import BandError, InputError
+from rsgan.errors import InputError
 from rsgan.geo.backscatter import SarWords, find_backscatter
-from rsgan.geo.bands import BandChoice, band_named, find_bands
+from rsgan.geo.bands import BandChoice
 from rsgan.geo.cloud_mask import CloudMask
 from rsgan.geo.files import (
     BandAt,
     Stated,
-    grid_of,
-    holds,
     names_of,
-    refuse_picture,
     said_by,
     shared_grid,
     stated_by,
@@ -34,16 +31,11 @@ from rsgan.geo.files import (
 )
 from rsgan.geo.grid import ControlPoints, Grid
 from rsgan.geo.inputs import Inputs
+from rsgan.geo.opening import at_least_one, choose, label_of, notes_of, overruled, refuse_ambiguous_names
 from rsgan.geo.polarisations import choose_sar
 from rsgan.geo.reflectance import find_radiometry, percentile_note
 from rsgan.geo.windows import plan
 from rsgan.radiometry import SAR_INPUT_DTYPES, Backscatter, Quantity, Radiometry
-
-_ONLY_SENTINEL2: Final = {"B8A", "B12"}
-"""Names that no Landsat band has."""
-
-_FINEST_LANDSAT_M: Final = 14.0
-"""Pixels finer than this are not Landsat's: its panchromatic band has 15 m."""
 
 _PLAIN: Final = {".tif", ".tiff", ".jp2", ".vrt"}
 """Endings of rasters that are no product."""
@@ -141,24 +133,24 @@ class Scene:
         names = tuple(str(path) for path in paths)
         with ExitStack() as opening:
             inputs = Inputs.open(
-                _at_least_one(names), opening, keep_alpha=bands is not None, sensor_name=sensor_name, date=date
+                at_least_one(names), opening, keep_alpha=bands is not None, sensor_name=sensor_name, date=date
             )
             inputs.refuse_missing(bands or wanted or ())
             offered = inputs.bands if bands is None else inputs.offered
             if wanted is None:
-                choice, chosen = take_all(offered, bands, rank, _label(names))
+                choice, chosen = take_all(offered, bands, rank, label_of(names))
             else:
-                choice, chosen = _choose(offered, wanted, bands, sensor_name, _label(names))
+                choice, chosen = choose(offered, wanted, bands, sensor_name, label_of(names))
             grid = shared_grid([(band.path, band.dataset) for band in chosen])
             metres = grid.gsd_m(gsd_m)
             if wanted is not None and bands is None:
-                _refuse_ambiguous_names(offered, wanted, metres, sensor_name)
-            masks = inputs.masks(grid, opening, _label(names)) if mask_clouds else ()
-            stated = _overruled(stated_by(chosen), nodata)
+                refuse_ambiguous_names(offered, wanted, metres, sensor_name)
+            masks = inputs.masks(grid, opening, label_of(names)) if mask_clouds else ()
+            stated = overruled(stated_by(chosen), nodata)
             stated = replace(stated, has_mask=stated.has_mask or mask_clouds)
             known = None if wanted is None else sensor_name
-            radiometry, assumed = find_radiometry(stated, reflectance_scale, _label(names), known)
-            notes = (*_notes(choice, chosen, assumed, metres), *(inputs.notes if wanted is None else ()))
+            radiometry, assumed = find_radiometry(stated, reflectance_scale, label_of(names), known)
+            notes = (*notes_of(choice, chosen, assumed, metres), *(inputs.notes if wanted is None else ()))
             named = wanted or names_of(chosen)
             scene = cls(names, grid, metres, named, choice, radiometry, stated, notes, chosen, opening, masks)
             stated_by_product = all(band.layer for band in chosen)  # and then looking for doubts only costs seconds
@@ -210,17 +202,17 @@ class Scene:
         said = SarWords(quantity, stored_scale, zero_valid)
         with ExitStack() as opening:
             inputs = Inputs.open(
-                _at_least_one(names),
+                at_least_one(names),
                 opening,
                 keep_alpha=bands is not None,
                 sensor_name=RGBN_SENSOR,
                 date=date,
                 dtypes=SAR_INPUT_DTYPES,
             )
-            choice, chosen, called, chosen_notes = choose_sar(inputs.offered, bands, _label(names))
+            choice, chosen, called, chosen_notes = choose_sar(inputs.offered, bands, label_of(names))
             grid = shared_grid([(band.path, band.dataset) for band in chosen])
             metres = grid.gsd_m(gsd_m)
-            stated = _overruled(stated_by(chosen), nodata)
+            stated = overruled(stated_by(chosen), nodata)
             ones, zeros = (1.0,) * len(chosen), (0.0,) * len(chosen)
             unread = Backscatter("intensity", ones, zeros, "float32", "not looked at yet")
             scene = cls(names, grid, metres, called, choice, unread, stated, (), chosen, opening)
@@ -229,7 +221,7 @@ class Scene:
             )
             if found.is_complex:  # results are intensity, which is what scale and offset are of
                 stated = replace(stated, scales=found.scale, offsets=found.offset)
-            notes = (*chosen_notes, *_notes(choice, chosen, None, metres, points_kept=True), *found_notes)
+            notes = (*chosen_notes, *notes_of(choice, chosen, None, metres, points_kept=True), *found_notes)
             return replace(scene, radiometry=found, stated=stated, notes=notes, _files=opening.pop_all())
 
     def __enter__(self) -> "Scene":
@@ -249,7 +241,7 @@ class Scene:
     @property
     def name(self) -> str:
         """What messages call the scene."""
-        return _label(self.paths)
+        return label_of(self.paths)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -424,114 +416,6 @@ class Scene:
                     f"They are taken for measurements. Give --nodata 0 if they are not."
                 )
         return notes
-
-
-def _overruled(stated: Stated, nodata: float | None) -> Stated:
-    """What the files state, with the user's nodata in the place of theirs.
-
-    Raises:
-        InputError: If the files' type cannot hold it.
-    """
-    if nodata is None:
-        return stated
-    if not holds(stated.dtype, nodata):
-        raise InputError(
-            f"--nodata {nodata:g} cannot be stored as {stated.dtype}, the type of the input. Give another."
-        )
-    return replace(stated, nodata=(nodata,) * len(stated.nodata))
-
-
-def _refuse_ambiguous_names(
-    offered: Sequence[BandAt], wanted: tuple[str, ...], metres: tuple[float, float] | None, sensor_name: str
-) -> None:
-    """Do not take Landsat's bands for Sentinel-2's: both call them B01 to B11, and mean other things from B05 on.
-
-    Raises:
-        BandError: If the names fit both sensors and the pixels are not clearly Sentinel-2's.
-    """
-    names = {band_named(band.hint, sensor_name) for band in offered}
-    of_product = all(band.layer for band in offered)
-    ambiguous = not of_product and "B08" in wanted and {"B05", "B08"} <= names and not names & _ONLY_SENTINEL2
-    if sensor_name.startswith("sentinel-2") and ambiguous and (metres is None or min(metres) > _FINEST_LANDSAT_M):
-        found = "its pixels do not tell" if metres is None else f"its pixels have {metres[0]:.3g} m"
-        raise BandError(
-            f"{offered[0].path} calls its bands as both Sentinel-2 and Landsat 8 and 9 do (B08 is near infrared in the "
-            f"one and panchromatic in the other), and {found}. Say which to take with --bands: B02,B03,B04,B08 for "
-            f"Sentinel-2, B02,B03,B04,B05 for Landsat."
-        )
-
-
-def _choose(
-    offered: Sequence[BandAt],
-    wanted: tuple[str, ...],
-    explicit: tuple[str, ...] | None,
-    sensor_name: str,
-    label: str,
-) -> tuple[BandChoice, tuple[BandAt, ...]]:
-    """Find the wanted bands among those that the files offer; an alpha band taken for data is no alpha any more."""
-    if explicit is None:
-        refuse_picture(offered, grid_of(offered[0].dataset), wanted)
-    choice = find_bands(
-        [band.hint for band in offered],
-        [band.wavelength_um for band in offered],
-        wanted,
-        explicit,
-        len(offered),
-        file_name=label,
-        sensor_name=sensor_name,
-    )
-    chosen = tuple(offered[index - 1] for index in choice.indexes)
-    taken = {(band.path, band.index) for band in chosen}
-    return choice, tuple(replace(band, alpha=None) if (band.path, band.alpha) in taken else band for band in chosen)
-
-
-def _at_least_one(names: tuple[str, ...]) -> tuple[str, ...]:
-    if not names:
-        raise InputError("no input file is given; expected at least one raster.")
-    return names
-
-
-def _label(names: tuple[str, ...]) -> str:
-    """What messages call one file or several."""
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-
-
-def _notes(
-    choice: BandChoice,
-    chosen: Sequence[BandAt],
-    assumed_scale: str | None,
-    metres: tuple[float, float] | None,
-    *,
-    points_kept: bool = False,
-) -> Iterator[str]:
-    """What the user must be told about assumptions and about what is missing."""
-    if choice.assumed:
-        yield f"{choice.reason}."
-    if assumed_scale is not None:
-        yield assumed_scale
-    yield from _place_notes(chosen[0], metres, points_kept=points_kept)
-    declared = {band.nodata for band in chosen if band.nodata is not None and not np.isnan(band.nodata)}
-    if len(declared) > 1:
-        numbers = ", ".join(f"{nodata:g}" for nodata in sorted(declared))
-        yield f"the bands declare different nodata ({numbers}); a result can declare one, that of the first band."
-    for band in chosen:
-        if band.declared_nodata is not None and band.nodata is None:
-            yield (
-                f"band {band.index} of {band.path} declares nodata {band.declared_nodata:g}, which {band.dtype} cannot "
-                f"hold; it is ignored."
-            )
-
-
-def _place_notes(band: BandAt, metres: tuple[float, float] | None, *, points_kept: bool) -> Iterator[str]:
-    grid = grid_of(band.dataset)
-    if grid.has_transform and grid.crs is not None:
-        return
-    lacks = "coordinate system" if grid.has_transform else "transform" if grid.crs else "georeferencing"
-    points = (
-        f" but ground control points, which are {'kept' if points_kept else 'not used'}" if band.dataset.gcps[0] else ""
-    )
-    known = "" if metres else "; its ground sampling distance is unknown, give it in metres with --gsd"
-    yield f"{band.path} has no {lacks}{points}{known}."
 
 
 def _opaque(bands: Sequence[BandAt], window: Window) -> npt.NDArray[np.bool_]:
