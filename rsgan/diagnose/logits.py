@@ -59,12 +59,12 @@ def dense_logits(
     """
     windows = list(ground.walk(side))
     maps = {kind: np.full(ground.shape, np.nan, np.float32) for kind in ground.kinds}
-    for done, (cells, shown) in enumerate(zip(windows, ahead(ground.show, windows), strict=True), start=1):
-        judge = judge_of(cells)
-        given = [one.to(device) for one in shown.given]
-        for kind, candidate in shown.candidates.items():
-            logits = ground.of_cells(judge(candidate.to(device), *given), cells)[0].float().cpu().numpy()
-            maps[kind][cells.place] = np.where(shown.usable, logits, np.float32(np.nan))
-        if progress is not None:
-            progress(done, len(windows))
+    with ahead(ground.show, windows) as steps:
+        for done, (cells, shown) in enumerate(zip(windows, steps, strict=True), start=1):
+            judge, given = judge_of(cells), [one.to(device) for one in shown.given]
+            for kind, candidate in shown.candidates.items():
+                logits = ground.of_cells(judge(candidate.to(device), *given), cells)[0].float().cpu().numpy()
+                maps[kind][cells.place] = np.where(shown.usable, logits, np.float32(np.nan))
+            if progress is not None:
+                progress(done, len(windows))
     return LogitMaps(maps)

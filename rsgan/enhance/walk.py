@@ -1,17 +1,21 @@
-"""The window walk: read with halo, enhance in batches, crop, write; memory does not grow with the scene."""
+"""The window walk: read with halo, enhance in batches, crop, write; memory does not grow with the scene.
+
+One thread reads ahead, one writes behind, so that neither disk nor compression waits for the network.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rsgan.enhance.guiding import Guiding
-from rsgan.geo import Canvas, RasterWriter, Scene, Window, WindowPlan, fill, scale_window
+from rsgan.geo import Canvas, RasterWriter, Scene, Window, WindowPlan, ahead, behind, fill, scale_window
 from rsgan.radiometry import Backscatter
 
 Floats = NDArray[np.float32]
@@ -178,18 +182,13 @@ def walk(
         progress: called after each batch.
     """
     origin = windows[0].keep
-    steps = (_read(scene, window, background, enhancer.halo, view) for window in windows)
     done = 0
     with Canvas(writer) as canvas, Canvas(second) if second is not None else nullcontext() as besides:
-        for group in _grouped(steps, batch):
-            inner = group[0].inner
-            valid = np.stack([step.valid for step in group])
-            guides = [step.guide for step in group if step.guide is not None]
-            seen = np.stack([step.values for step in group])
-            enhanced = enhancer(seen, inner, valid, np.stack(guides)) if guides else enhancer(seen, inner, valid)
-            rows, columns = (_zoomed(s, enhancer.scale) for s in inner)
+
+        def put(group: list[Step], enhanced: Floats, doubts: Floats | None) -> None:
+            rows, columns = (_zoomed(s, enhancer.scale) for s in group[0].inner)
             for number, (step, chip) in enumerate(zip(group, enhanced[:, :, rows, columns], strict=True)):
-                kept = step.valid[:, inner[0], inner[1]]
+                kept = step.valid[:, step.inner[0], step.inner[1]]
                 if store is not None:
                     dn = store(chip, step, kept, scene, writer.nodata)
                 else:
@@ -198,11 +197,22 @@ def walk(
                     dn = _stacked(dn, view, step.window.keep, writer.nodata)
                 place = scale_window(_relative(step.window, origin), enhancer.scale)
                 canvas.add(dn, place)
-                if besides is not None and enhancer.beside is not None:
-                    besides.add(_masked(enhancer.beside[number, :, rows, columns], kept, enhancer.scale), place)
-            done += len(group)
-            if progress is not None:
-                progress(done, len(windows))
+                if besides is not None and doubts is not None:
+                    besides.add(_masked(doubts[number, :, rows, columns], kept, enhancer.scale), place)
+
+        def read(window: WindowPlan) -> Step:
+            return _read(scene, window, background, enhancer.halo, view)
+
+        with behind() as later, ahead(read, windows, batch) as steps:
+            for group in _grouped(steps, batch):
+                valid = np.stack([step.valid for step in group])
+                guides = [step.guide for step in group if step.guide is not None]
+                guide = np.stack(guides) if guides else None
+                enhanced = enhancer(np.stack([step.values for step in group]), group[0].inner, valid, guide)
+                later(partial(put, group, enhanced, None if second is None else enhancer.beside))
+                done += len(group)
+                if progress is not None:
+                    progress(done, len(windows))
 
 
 def _masked(values: Floats, valid: NDArray[np.bool_], scale: int) -> Floats:

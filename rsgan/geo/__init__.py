@@ -2,7 +2,7 @@
 
 from rasterio.windows import Window
 
-from rsgan.geo.ahead import ahead
+from rsgan.geo.ahead import ahead, behind
 from rsgan.geo.bands import BandChoice, band_named, find_bands
 from rsgan.geo.canvas import Canvas
 from rsgan.geo.fill import FILL_REACH, fill
@@ -27,6 +27,7 @@ __all__ = [
     "WindowPlan",
     "ahead",
     "band_named",
+    "behind",
     "check_output",
     "fill",
     "find_bands",

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
 from typing import Any, Final
 
@@ -91,6 +92,7 @@ class Scene:
     _chosen: tuple[BandAt, ...] = field(repr=False)
     _files: ExitStack = field(repr=False)
     _clouds: tuple[CloudMask, ...] = field(repr=False, default=())
+    _lock: Any = field(repr=False, compare=False, default_factory=RLock)
 
     @classmethod
     def open(
@@ -363,8 +365,9 @@ class Scene:
         for plane, numbers, nodata in zip(valid, dn, self.nodata, strict=True):
             if nodata is not None and not np.isnan(nodata):
                 plane &= numbers != _cast(nodata, numbers.dtype)
-        for clouds in self._clouds:
-            valid &= ~clouds.read(window)
+        with self._lock:
+            for clouds in self._clouds:
+                valid &= ~clouds.read(window)
         return valid
 
     def _declared_valid_samples(self) -> list[npt.NDArray[Any]]:
@@ -390,7 +393,8 @@ class Scene:
         parts = []
         for path, bands in groupby(self._chosen, key=lambda band: band.path):
             try:
-                parts.append(read(list(bands)))
+                with self._lock:  # GDAL lets one thread at a time read an open file
+                    parts.append(read(list(bands)))
             except RasterioError as error:
                 raise InputError(
                     f"{path} cannot be read at rows {window.row_off} to {window.row_off + window.height}: "

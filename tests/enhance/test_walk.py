@@ -51,7 +51,9 @@ class Identity:
         self.seen = 0
         self.lowest = np.inf
 
-    def __call__(self, observed: np.ndarray, inner: tuple[slice, slice], valid: np.ndarray) -> np.ndarray:
+    def __call__(
+        self, observed: np.ndarray, inner: tuple[slice, slice], valid: np.ndarray, guide: None = None
+    ) -> np.ndarray:
         assert observed.shape == valid.shape
         self.batches.append(observed.shape)
         self.seen += valid[:, :, inner[0], inner[1]].sum()
