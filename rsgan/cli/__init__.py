@@ -6,6 +6,8 @@ from importlib import import_module
 
 import click
 
+from rsgan.cli.memory import keep_freed_memory
+
 VERBS = {"superres": "Sharpen a multispectral raster.", "despeckle": "Remove the speckle of a SAR raster.",
          "translate": "Take haze off, or show a raster as another domain would.",
          "prepare": "Index, check and split your own tiles.",
@@ -46,3 +48,4 @@ def main() -> None:
       rsgan despeckle sar.tif -o clean.tif --report clean.html
       rsgan card s2-rgbn-x2
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
+    keep_freed_memory()
