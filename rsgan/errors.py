@@ -21,6 +21,10 @@ class OutputError(RsganError):
     """The result cannot be written where it was asked for."""
 
 
+class OutputExistsError(OutputError):
+    """There is a file of the result's name already."""
+
+
 class ModelError(RsganError):
     """A model file is missing, damaged or does not fit the scene."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from rsgan.cli.archive import carry_out_each, refuse_alone
 from rsgan.cli.options import (
     carry_out,
     date_choice,
@@ -112,6 +114,7 @@ def command(
     Examples:
       rsgan despeckle sar.tif -o clean.tif --ratio ratio.tif --report clean.html
       rsgan despeckle vv.tif vh.tif --looks 4.4 --method refined-lee -o lee.tif
+      rsgan despeckle archive/*.tif -O clean/ --skip-existing
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         from rsgan.enhance.despeckle import prepare
@@ -119,11 +122,16 @@ def command(
         from rsgan.enhance.speckle_report import check_pictures, save_preview, save_report
 
         settings |= {"symmetries": int(settings["symmetries"])}
-        job = prepare(
-            inputs, settings["out"], method=settings["method"], model=settings["model"],
-            reading=fields_of(SarReading, settings), options=fields_of(DespeckleOptions, settings),
+        prepared = partial(
+            prepare, method=settings["method"], model=settings["model"], reading=fields_of(SarReading, settings),
+            options=fields_of(DespeckleOptions, settings), out_folder=settings["out_folder"],
         )  # fmt: skip
-        with job:
+        refuse_alone(settings)
+        if settings["out_folder"] is not None:
+            given = settings | {"preview": preview, "report": report}
+            carry_out_each(inputs, prepared, "despeckling", given, dry_run=dry_run, quiet=quiet, verbose=verbose)
+            return
+        with prepared(inputs, settings["out"]) as job:
             job.check(preview)
             check_pictures(report, preview, overwrite=settings["overwrite"])
             result = carry_out(job, "despeckling", dry_run=dry_run, quiet=quiet, verbose=verbose)

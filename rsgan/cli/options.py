@@ -236,7 +236,13 @@ def running_choice(side: int) -> Callable[[Command], Command]:
 
 
 def output_choice(command: Command) -> Command:
-    """Add --dry-run and --overwrite."""
+    """Add --dry-run, --overwrite, and --out-folder with --skip-existing for many scenes."""
+    leave = "With --out-folder: leave scenes whose output is there already."
+    command = click.option("--skip-existing", is_flag=True, help=leave)(command)
+    command = click.option(
+        "-O", "--out-folder", type=click.Path(path_type=Path, file_okay=False),
+        help="Folder for many scenes: every INPUT is one of its own, and a bad one does not stop the others.",
+    )(command)  # fmt: skip
     command = click.option("--overwrite", is_flag=True, help="Replace an existing output.")(command)
     return click.option(
         "--dry-run", is_flag=True, help="Say what would be done: radiometry, windows, memory, size, time."

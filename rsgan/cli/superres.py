@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from rsgan.cli.archive import carry_out_each, refuse_alone
 from rsgan.cli.options import (
     carry_out,
     fields_of,
@@ -90,17 +92,24 @@ def command(
     Examples:
       rsgan superres scene.tif -o sharper.tif --preview look.png
       rsgan superres B02.tif B03.tif B04.tif B08.tif --scale 4 -o sharper.tif
+      rsgan superres archive/*.tif -O sharper/ --skip-existing
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         from rsgan.enhance.options import Options, Reading
         from rsgan.enhance.superres import prepare
 
         settings |= {"consistency": settings["consistency"] == "on", "symmetries": int(settings["symmetries"])}
-        job = prepare(
-            inputs, settings["out"], model=settings["model"], method=settings["method"], scale=settings["scale"],
+        prepared = partial(
+            prepare, model=settings["model"], method=settings["method"], scale=settings["scale"],
             reading=fields_of(Reading, settings), options=fields_of(Options, settings),
+            out_folder=settings["out_folder"],
         )  # fmt: skip
-        with job:
+        refuse_alone(settings)
+        if settings["out_folder"] is not None:
+            given = settings | {"preview": preview}
+            carry_out_each(inputs, prepared, "enhancing", given, dry_run=dry_run, quiet=quiet, verbose=verbose)
+            return
+        with prepared(inputs, settings["out"]) as job:
             if preview is not None:
                 job.check(preview)
             result = carry_out(job, "enhancing", dry_run=dry_run, quiet=quiet, verbose=verbose)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from rsgan.cli.archive import carry_out_each, refuse_alone
 from rsgan.cli.options import (
     carry_out,
     fields_of,
@@ -68,11 +70,16 @@ def command(
         from rsgan.enhance.translate import prepare
         from rsgan.enhance.translation import TranslateOptions
 
-        job = prepare(
-            inputs, settings["out"], model=settings["model"], direction=settings["direction"],
-            reading=fields_of(Reading, settings), options=fields_of(TranslateOptions, settings),
+        prepared = partial(
+            prepare, model=settings["model"], direction=settings["direction"], reading=fields_of(Reading, settings),
+            options=fields_of(TranslateOptions, settings), out_folder=settings["out_folder"],
         )  # fmt: skip
-        with job:
+        refuse_alone(settings)
+        if settings["out_folder"] is not None:
+            given = settings | {"preview": preview}
+            carry_out_each(inputs, prepared, "translating", given, dry_run=dry_run, quiet=quiet, verbose=verbose)
+            return
+        with prepared(inputs, settings["out"]) as job:
             if preview is not None:
                 job.check(preview)
             result = carry_out(job, "translating", dry_run=dry_run, quiet=quiet, verbose=verbose)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.options import chosen_part
 from rsgan.enhance.outputs import kept_tags
-from rsgan.enhance.paths import as_paths, refuse_the_input, refuse_twice
+from rsgan.enhance.paths import as_paths, placed, refuse_the_input, refuse_twice
 from rsgan.enhance.speckle import (
     Network,
     Remove,
@@ -338,6 +338,7 @@ def prepare(
     sources: Sequence[str | Path],
     out: str | Path | None = None,
     *,
+    out_folder: Path | None = None,
     method: Way = "network",
     model: str | Path | None = None,
     reading: SarReading | None = None,
@@ -348,6 +349,7 @@ def prepare(
     Args:
         sources: one raster of several polarisations, or several rasters on one grid; for `quegan-yu`, of several dates.
         out: raster to write; None puts `<stem>_despeckled.tif` beside the first source.
+        out_folder: where that goes instead, where `out` is None.
         method: a network or one of the learning-free filters.
         model: zoo name or path of a model; None takes the package's.
         reading: how the files are read.
@@ -370,7 +372,7 @@ def prepare(
                 f"--method quegan-yu averages over dates, but {scene.name} has {' '.join(scene.bands)}: one of each. "
                 "Give the rasters of two dates or more, on one grid."
             )
-        target = Path(out) if out is not None else default_output(Path(sources[0]))
+        target = Path(out) if out is not None else placed(default_output(Path(sources[0])), out_folder)
         part = chosen_part(scene, options)
         windows = plan(scene.grid.shape, options.window, stride=way.stride, halo=way.reach, part=part)
         job = DespeckleJob(scene, way, target, options, part, tuple(windows), _stored(scene, options))

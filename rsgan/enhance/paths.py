@@ -25,6 +25,11 @@ def as_paths(source: object) -> list[str | Path]:
     return listed
 
 
+def placed(default: Path, folder: Path | None) -> Path:
+    """Where an output lies that nobody gave a name: beside its source, or in a folder."""
+    return default if folder is None else folder / default.name
+
+
 def refuse_twice(sources: Sequence[str | Path]) -> None:
     """Refuse a file that is given twice.
 

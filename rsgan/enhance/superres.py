@@ -15,7 +15,7 @@ from rsgan.enhance.guiding import Guiding
 from rsgan.enhance.job import Job, plan_job
 from rsgan.enhance.method import Method
 from rsgan.enhance.options import Options, Reading
-from rsgan.enhance.paths import as_paths, refuse_twice
+from rsgan.enhance.paths import as_paths, placed, refuse_twice
 from rsgan.enhance.walk import Progress
 from rsgan.errors import ConfigError, ModelError, RsganWarning
 from rsgan.geo import Scene
@@ -34,6 +34,7 @@ def prepare(
     sources: Sequence[str | Path],
     out: str | Path | None = None,
     *,
+    out_folder: Path | None = None,
     model: str | Path | None = None,
     method: Way = "network",
     scale: int | None = None,
@@ -45,6 +46,7 @@ def prepare(
     Args:
         sources: one raster of several bands, or several rasters; bands that are taken together share one grid.
         out: raster to write; None puts `<stem>_x<scale>.tif` beside the first source.
+        out_folder: where that goes instead, where `out` is None.
         model: zoo name or path of a model; None chooses one.
         method: a network, or the linear injection of finer bands.
         scale: output pixels per input pixel; None takes the model's.
@@ -63,7 +65,7 @@ def prepare(
         plan = _linear if method == "linear" else _network
         scene, guiding, way = plan(sources, model, scale, reading, options, opening)
         source = Path(sources[0] if len(sources) == 1 else scene.files[0])
-        target = Path(out) if out is not None else default_output(source, way.scale)
+        target = Path(out) if out is not None else placed(default_output(source, way.scale), out_folder)
         job = plan_job(scene, guiding, way, target, options)
         opening.pop_all()
         return job

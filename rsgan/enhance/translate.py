@@ -21,7 +21,7 @@ from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.choice import departs, metres
 from rsgan.enhance.options import Reading, chosen_part
 from rsgan.enhance.outputs import kept_tags
-from rsgan.enhance.paths import as_paths, refuse_the_input, refuse_twice
+from rsgan.enhance.paths import as_paths, placed, refuse_the_input, refuse_twice
 from rsgan.enhance.preview import check_preview, worth_showing
 from rsgan.enhance.translation import (
     Direction,
@@ -340,6 +340,7 @@ def prepare(
     sources: Sequence[str | Path],
     out: str | Path | None = None,
     *,
+    out_folder: Path | None = None,
     model: str | Path | None = None,
     direction: Direction = "forth",
     reading: Reading | None = None,
@@ -350,6 +351,7 @@ def prepare(
     Args:
         sources: one raster of several bands, or several rasters on one grid.
         out: raster to write; None puts `<stem>_<target>.tif` beside the first source.
+        out_folder: where that goes instead, where `out` is None.
         model: zoo name or path of a model; None takes the package's.
         direction: from the model's source to its target domain, or back.
         reading: how the files are read.
@@ -372,7 +374,7 @@ def prepare(
         )
         part = chosen_part(scene, options)
         windows = windows_of(scene, opened, way, options, part)
-        path = Path(out) if out is not None else default_output(Path(sources[0]), target)
+        path = Path(out) if out is not None else placed(default_output(Path(sources[0]), target), out_folder)
         job = TranslateJob(scene, opened, direction, way, path, options, part, tuple(windows))
         job.check()
         opening.pop_all()

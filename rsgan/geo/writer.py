@@ -18,7 +18,7 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from rsgan.errors import GridError, OutputError
+from rsgan.errors import GridError, OutputError, OutputExistsError
 from rsgan.geo.files import holds, said_by, without_georeference_warning
 from rsgan.geo.grid import ControlPoints, Grid
 from rsgan.geo.overviews import with_overviews
@@ -52,7 +52,7 @@ def check_output(path: str | Path, *, overwrite: bool) -> None:
     if target.is_dir():
         raise OutputError(f"{target} is a folder; expected the name of a file. Give one with --out.")
     if target.exists() and not overwrite:
-        raise OutputError(f"{target} exists already. Give --overwrite to replace it, or another name with --out.")
+        raise OutputExistsError(f"{target} exists already. Give --overwrite to replace it, or another name with --out.")
     folder = target.absolute().parent
     if not folder.is_dir():
         raise OutputError(f"folder {folder} does not exist. Create it, or give another output with --out.")
