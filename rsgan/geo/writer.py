@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 import rasterio.shutil
+from filelock import FileLock, Timeout
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
@@ -132,6 +133,7 @@ class RasterWriter:
         }
         self._check_counts()
         self._dataset: Any = None
+        self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
 
     def _check_counts(self) -> None:
         for what, values in self._bands.items():
@@ -154,7 +156,8 @@ class RasterWriter:
         return self._backscatter is not None and bool(_overview_factors(self.grid.shape))
 
     def __enter__(self) -> "RasterWriter":
-        """Create the temporary file."""
+        """Create the temporary file, unless another process is making the same output."""
+        self._take()
         try:
             with self._guarded(), without_georeference_warning():
                 self._dataset = rasterio.open(self.partial, "w", **self._profile())
@@ -300,6 +303,24 @@ class RasterWriter:
                 _close_quietly(self._dataset)
         for left in self.path.parent.glob(f"{_escaped(self.partial.stem)}.*"):
             left.unlink(missing_ok=True)
+        if self._lock.is_locked:
+            Path(self._lock.lock_file).unlink(missing_ok=True)
+            self._lock.release()
+
+    def _take(self) -> None:
+        """Lock the output; the system lets go of the lock when the process ends, however it ends."""
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            if not Path(self._lock.lock_file).exists():
+                raise OutputError(self._failure(error)) from error
+            raise OutputError(
+                f"{self.path} is being written by another process. Wait for it, or give another output with --out."
+            ) from error
+        except NotImplementedError:  # a file system without locks
+            return
+        except OSError as error:
+            raise OutputError(self._failure(error)) from error
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

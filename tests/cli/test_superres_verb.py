@@ -412,9 +412,9 @@ def test_signals_that_end_it_leave_nothing_and_are_its_status(tmp_path: Path, nu
     process = subprocess.Popen(command, cwd=tmp_path)
     signal.signal(number, before)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.iterdir()) and process.poll() is None and time.monotonic() < deadline:
+    while not list(tmp_path.glob(".out.partial*")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert [path.name.startswith(".out.partial") for path in tmp_path.iterdir()] == [True]
+    assert [path.name.startswith((".out.partial", ".out.tif.lock")) for path in tmp_path.iterdir()] == [True, True]
     process.send_signal(number)
     assert process.wait(60) == 128 + number
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,6 @@
 import resource
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,7 +112,7 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, error: type[BaseExceptio
     def interrupted() -> None:
         with RasterWriter(tmp_path / "out.tif", grid=GRID, count=1, dtype="uint8") as writer:
             writer.write(np.ones((1, 20, 30), dtype=np.uint8), WHOLE)
-            assert [path.name for path in tmp_path.iterdir()] == [writer.partial.name]
+            assert {path.name for path in tmp_path.iterdir()} == {writer.partial.name, ".out.tif.lock"}
             raise error
 
     with pytest.raises(error):
@@ -160,6 +162,31 @@ def test_an_interruption_keeps_the_file_that_was_there_and_other_runs(tmp_path: 
         raise KeyboardInterrupt
     assert sorted(tmp_path.iterdir()) == [other, path]
     assert path.read_bytes() == b"old"
+
+
+def test_of_two_that_write_one_output_the_second_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "out.tif"
+    program = """
+import sys, time, numpy as np
+from rsgan.geo import Grid, RasterWriter
+from affine import Affine
+with RasterWriter(sys.argv[1], grid=Grid(None, Affine.identity(), (20, 30)), count=1, dtype="uint8"):
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+    other = subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "writing\n"
+        with pytest.raises(OutputError, match=r"out.tif is being written by another process"):
+            write(path, np.ones((1, 20, 30), dtype=np.uint8))
+        assert not path.exists()
+    finally:
+        other.kill()
+        other.communicate()
+    write(path, np.ones((1, 20, 30), dtype=np.uint8))  # the lock of a killed process holds nobody up
+    assert path.exists()
+    assert not (tmp_path / ".out.tif.lock").exists()
 
 
 def test_an_existing_file_is_replaced_only_on_request(tmp_path: Path) -> None:
