@@ -175,6 +175,8 @@ class ModelCard(BaseModel):
         discriminator: architecture of the discriminator, None if none is in the file.
         objective: adversarial game that trained the discriminator; tells what its logits mean.
         real_label: what the discriminator was to say of references; below 1, one-sided label smoothing.
+        augmented: whether the discriminator was shown turned, mirrored or brighter images in training.
+        instance_noise: standard deviation of the noise on what it was shown, network units.
         sigma: range of point spread functions seen in training, input pixels; super-resolution only.
         noise: range of noise seen in training, reflectance; super-resolution only.
         looks: range of looks seen in training; despeckling only.
@@ -206,6 +208,8 @@ class ModelCard(BaseModel):
     discriminator: DiscriminatorConfig | None
     objective: ObjectiveName | Literal["none"]
     real_label: float = Field(default=1.0, gt=0, le=1)
+    augmented: bool = False
+    instance_noise: float = Field(default=0.0, ge=0)
     sigma: tuple[float, float] | None = None
     noise: tuple[float, float] | None = None
     looks: tuple[float, float] | None = None

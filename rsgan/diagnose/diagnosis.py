@@ -140,7 +140,15 @@ class Diagnosis:
         """Figures, a row per class."""
         import pandas as pd
 
-        return pd.DataFrame([row_of(one, self.name_of(one.number)) for one in self.classes])
+        return pd.DataFrame([self._row(one) for one in self.classes])
+
+    def _row(self, one: ClassFigures) -> dict[str, Any]:
+        return row_of(one, self.name_of(one.number)) | {"area_ha": self.area_ha(one)}
+
+    def area_ha(self, one: ClassFigures) -> float:
+        """Ground of the counted patches of a class, hectares; nan where the pixels' size is not known."""
+        metres = self.grid.gsd_m()
+        return np.nan if metres is None else one.patches[0] * metres[0] * metres[1] / 10_000
 
     @property
     def tags(self) -> dict[str, str]:
@@ -153,11 +161,12 @@ class Diagnosis:
             "RSGAN_DISCRIMINATOR": judge,
             "RSGAN_RECEPTIVE_FIELD": f"{self.geometry.side} pixels of the enhanced raster, centred on the cell",
             "RSGAN_INSTANCE_NOISE": f"{self.settings.noise:g} network units",
+            "RSGAN_CALIBRATION": self.settings.calibration if self.reliability else "none",
         }
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for json.dumps; null for what is not a finite number."""
-        rows = [row_of(one, self.name_of(one.number)) for one in self.classes]
+        rows = [self._row(one) for one in self.classes]
         return plain(
             {
                 "rasters": self.paths,
@@ -256,7 +265,7 @@ def _scores(case: Case, card: ModelCard, settings: Settings, progress: Progress 
         fresh = refit_ground(ground, settings.fresh, case.build, way=way, device=device, progress=progress)
         return fresh, meaning_of("non-saturating")
     meaning, network, paired = (
-        meaning_of(card.objective, card.real_label),
+        meaning_of(card.objective, card.real_label, augmented=card.augmented, instance_noise=card.instance_noise),
         case.judge.to(device),
         len(ground.kinds) == 2,
     )

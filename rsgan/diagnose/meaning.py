@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,26 +47,44 @@ class Meaning:
         return self.log_ratio(logits)
 
 
-def meaning_of(objective: str, real_label: float = 1.0) -> Meaning:
+def meaning_of(
+    objective: str, real_label: float = 1.0, *, augmented: bool = False, instance_noise: float = 0.0
+) -> Meaning:
     """How to read the logits of a game at its optimum.
 
     Args:
         objective: name, as cards have it.
         real_label: what references were labelled as; below 1 the discriminator's share is corrected for it.
+        augmented: whether it was shown augmented images, which cannot be corrected.
+        instance_noise: on what it was shown in training, network units; cannot be corrected either.
 
     Raises:
         ConfigError: there is no such objective.
     """
     found = find_objective(objective, real_label)
     convert = found.log_ratio
+    warnings = list(_shown(augmented=augmented, instance_noise=instance_noise))
     if convert is None:
-        return Meaning(objective, None, found.meaning)
+        return Meaning(objective, None, found.meaning, tuple(warnings))
 
     def ratios(logits: NDArray[np.floating]) -> Floats:
         converted = convert(torch.from_numpy(np.asarray(logits, dtype=np.float64))).numpy()
         return np.asarray(np.clip(np.nan_to_num(converted, nan=0.0), -MOST, MOST))
 
-    warnings = []
     if real_label < 1:
         warnings.append(f"references were labelled {real_label:g}; the density ratio is corrected for that")
     return Meaning(objective, ratios, found.meaning, tuple(warnings))
+
+
+def _shown(*, augmented: bool, instance_noise: float) -> Iterator[str]:
+    """What lies between the images of training and those that are judged."""
+    if augmented:
+        yield (
+            "in training the discriminator was shown augmented images: its logits are those of turned, mirrored and "
+            "brighter images, too; compare them, and take a fresh one (--refit) for their size"
+        )
+    if instance_noise:
+        yield (
+            f"in training the discriminator was shown images with noise of {instance_noise:g} network units, which "
+            "makes logits smaller than those of images without; compare them, and take a fresh one for their size"
+        )

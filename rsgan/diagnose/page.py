@@ -155,11 +155,12 @@ def _tables(found: Diagnosis) -> Iterator[Table]:
     if not found.classes:
         return
     density = found.meaning.log_ratio is not None
-    head = ["class", "patches", "independent", "AUROC", "95 %", "mean", "spread"]
+    head = ["class", "hectares", "patches", "independent", "AUROC", "95 %", "mean", "spread"]
     head += (["JSD"] if density else []) + ["p", "verdict"]
     rows = []
     for one in found.classes:
-        row = [found.name_of(one.number), f"{one.patches[0]:,}", f"{min(one.effective):,.0f}"]
+        row = [found.name_of(one.number), number(found.area_ha(one), 0), f"{one.patches[0]:,}"]
+        row += [f"{min(one.effective):,.0f}"]
         row += [number(one.auroc.value), ends(one.auroc), number(one.mean.value), number(one.spread)]
         row += ([number(one.jsd.value, 3)] if density else []) + [number(one.p_auroc, 3), _verdict(one)]
         rows.append(tuple(row))

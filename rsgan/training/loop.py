@@ -266,11 +266,13 @@ class Trainer:
 
     def card(self, probe: ProbeCoefficients | None = None) -> ModelCard:
         """The card of the model as it stands."""
-        text = self.config.model_dump_json()
+        text, game = self.config.model_dump_json(), self.config.adversary
         return self.task.card(
             discriminator=self.config.discriminator if self.judged else None,
-            objective=self.config.adversary.objective if self.judged else "none",
-            real_label=self.config.adversary.real_label,
+            objective=game.objective if self.judged else "none",
+            real_label=game.real_label,
+            augmented=bool(game.augment) or game.augment_target is not None,
+            instance_noise=game.instance_noise,
             probe=probe,
             samples_seen=self.samples_seen,
             config_sha256=hashlib.sha256(text.encode()).hexdigest(),

@@ -72,11 +72,13 @@ def test_figures_are_in_the_tables_and_maps_lie_on_the_ground(run: Run) -> None:
     assert len(told["held_out_loss"]) == 4
     with Path("report/classes.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
+    assert float(rows[0]["area_ha"]) == pytest.approx(int(rows[0]["patches"]) * 40 * 40 / 10000)
     assert [float(row["auroc"]) for row in rows] == pytest.approx([row["auroc"] for row in told["classes"]])
     with rasterio.open("report/real.tif") as cells, rasterio.open("fine.tif") as fine:
         assert cells.transform == fine.transform @ Affine.scale(4)
         assert cells.crs == fine.crs
         assert cells.tags()["RSGAN_RECEPTIVE_FIELD"].startswith("26 pixels")
+        assert cells.tags()["RSGAN_CALIBRATION"] == "platt"
         real = cells.read(1)
     with rasterio.open("report/generated.tif") as cells, rasterio.open("report/difference.tif") as difference:
         assert np.allclose(difference.read(1), real - cells.read(1), equal_nan=True)

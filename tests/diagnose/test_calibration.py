@@ -93,6 +93,9 @@ def test_converted_logits_are_finite_and_rise(name: str) -> None:
 
 
 def test_smoothed_labels_are_corrected_and_named() -> None:
+    shown = meaning_of("non-saturating", augmented=True, instance_noise=0.2)
+    assert ["augmented" in shown.warnings[0], "noise of 0.2" in shown.warnings[1]] == [True, True]
+    assert meaning_of("wasserstein", augmented=True).warnings == shown.warnings[:1]
     meaning = meaning_of("non-saturating", 0.9)
     share = 0.9 * 0.75  # of p = 3 q
     assert meaning.ratios(np.array([np.log(share / (1 - share))]))[0] == pytest.approx(np.log(3))
