@@ -71,14 +71,18 @@ def friendly_errors() -> Iterator[None]:
     try:
         yield
     except RsganError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo("\n".join([f"Error: {error}", *_notes_of(error)]), err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        click.echo("Interrupted; no output was left behind.", err=True)
+    except KeyboardInterrupt as error:
+        click.echo(" ".join(["Interrupted.", *(_notes_of(error) or ["No output was left behind."])]), err=True)
         sys.exit(130)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _notes_of(error: BaseException) -> list[str]:
+    return list(getattr(error, "__notes__", ()))
 
 
 def _caught() -> dict[int, Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +25,13 @@ from rsgan.enhance.outputs import Outputs
 from rsgan.enhance.preview import save_preview
 from rsgan.enhance.scene_enhancer import SceneEnhancer
 from rsgan.enhance.statistics import SceneStatistics, scene_statistics
-from rsgan.enhance.walk import GuideView, Progress, walk
-from rsgan.geo import Scene, Window, WindowPlan, plan
+from rsgan.enhance.walk import GuideView, Progress, Resumption, walk
+from rsgan.geo import KeptRows, Scene, Window, WindowPlan, plan
 from rsgan.model import choose_device
 from rsgan.nn.generators import ResidualGeneratorConfig
 
+_OF_NO_PIXEL = ("batch", "device", "overwrite", "cog", "resume", "uncertainty")
+"""Options that change no pixel, or none beyond rounding."""
 _PARTS = {2: "half", 4: "quarter", 8: "eighth"}
 
 
@@ -123,6 +128,9 @@ class Job:
             for path in self.scene.unused
             if path in finer
         ]
+        kept = KeptRows.place(self.outputs.path)
+        if kept.exists() and not self.options.resume:
+            notes.append(f"{kept} holds finished rows of an interrupted run; --resume goes on from them.")
         if self.options.adapt and self.options.uncertainty is not None:
             notes.append("the standard errors are calibrated for the model as it comes, not as it is adapted.")
         return tuple(notes)
@@ -209,7 +217,12 @@ class Job:
             generator = enhancer.generator.to("cpu")
             adaptation = adapt(generator, self.scene, self.guiding, statistics, progress=progress)
             enhancer = self.method.bind(statistics, self.options, adaptation.generator)
-        with self.outputs.writer() as writer, self.outputs.doubts_writer() or nullcontext() as doubts:
+        rows = KeptRows.of(self.outputs.path, self._made_of()) if self.options.resume else None
+        with (
+            _telling_of(rows),
+            self.outputs.writer() as writer,
+            self.outputs.doubts_writer() or nullcontext() as doubts,
+        ):
             walk(
                 self.scene,
                 enhancer,
@@ -220,14 +233,32 @@ class Job:
                 second=doubts,
                 batch=self.options.batch,
                 progress=progress,
+                resumption=None if rows is None else Resumption(rows, enhancer.figures, enhancer.go_on),
             )
             writer.update_tags(**self._tags(enhancer, adaptation))
             if doubts is not None:
                 writer.assemble()  # a disk that is full now leaves neither of the two
+        if rows is not None:
+            rows.remove()
         seconds = time.perf_counter() - started
         return Result(
             self.outputs.path, enhancer.residual_rms, statistics, adaptation, self.options.uncertainty, seconds
         )
+
+    def _made_of(self) -> dict[str, Any]:
+        """All that the pixels depend on."""
+        files = (*self.scene.files, *(() if self.guiding is None else self.guiding.scene.files))
+        there = {name: os.stat(name) for name in files if os.path.exists(name)}
+        how = {field.name: getattr(self.options, field.name) for field in fields(self.options)}
+        return {
+            "version": version("rsgan"),
+            "input": {name: [there[name].st_size, there[name].st_mtime_ns] if name in there else [] for name in files},
+            "method": self.method.name if self.method.model is None else self.method.model.sha256,
+            "bands": [*self.scene.bands],
+            "radiometry": str(self.scene.radiometry),
+            "grid": str(self.outputs.grid),
+            "settings": {name: str(value) for name, value in how.items() if name not in _OF_NO_PIXEL},
+        }
 
     def _view(self, statistics: SceneStatistics) -> GuideView | None:
         if self.guiding is None or statistics.guide is None:
@@ -279,6 +310,17 @@ class Job:
             caption=self.method.name,
             indexes=self.outputs.indexes,
         )
+
+
+@contextmanager
+def _telling_of(rows: KeptRows | None) -> Iterator[None]:
+    """Say with whatever ends the run early that finished rows are kept."""
+    try:
+        yield
+    except BaseException as error:
+        if rows is not None:
+            error.add_note(f"Finished rows are kept in {rows.folder}; the same command goes on from them.")
+        raise
 
 
 def plan_job(scene: Scene, guiding: Guiding | None, method: Method, out: Path, options: Options) -> Job:

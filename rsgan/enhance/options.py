@@ -113,6 +113,7 @@ class Options(Running):
         stack: whether the finer bands that guide are written beside the enhanced ones, all on one grid.
         adapt: whether a guided network is first fitted to the scene itself, one scale up.
         uncertainty: GeoTIFF for the standard error of every pixel, float32, reflectance; None writes none.
+        resume: whether finished rows are kept beside the output, and gone on from where they are there.
     """
 
     consistency: bool = True
@@ -121,6 +122,7 @@ class Options(Running):
     stack: bool = False
     adapt: bool = False
     uncertainty: Path | None = None
+    resume: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant, whatever the scene.
@@ -134,6 +136,8 @@ class Options(Running):
                 f"--uncertainty looks at how {PASSES} turned passes differ; --symmetries is {self.symmetries}. Give at "
                 f"least --symmetries {PASSES}."
             )
+        if self.resume and (self.uncertainty is not None or self.adapt):
+            raise RsganError("--resume is for runs without --uncertainty and --adapt. Leave one of them out.")
         if self.noise is not None and not 0 <= self.noise < 1:
             raise RsganError(f"--noise {self.noise}: expected a reflectance, 0 up to 1 (0.001 is 10 DN of Sentinel-2).")
         if self.psf_sigma is not None and not 0 <= self.psf_sigma <= 0.6:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -132,6 +132,14 @@ class SceneEnhancer:
     def beside(self) -> Floats | None:
         """The standard error of the batch that was enhanced last; see `walk.Enhancer`."""
         return self.standard_error
+
+    def figures(self) -> dict[str, NDArray[Any]]:
+        """What was summed up so far; see `walk.Resumption`."""
+        return {"squares": self.squares.copy(), "count": self.count.copy()}
+
+    def go_on(self, figures: Mapping[str, NDArray[Any]]) -> None:
+        """Sum up from there on."""
+        self.squares, self.count = figures["squares"].astype(np.float64), figures["count"].astype(np.int64)
 
     @property
     def residual_rms(self) -> NDArray[np.float64]:

@@ -15,7 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsgan.enhance.guiding import Guiding
-from rsgan.geo import Canvas, RasterWriter, Scene, Window, WindowPlan, ahead, behind, fill, scale_window
+from rsgan.geo import (
+    Canvas,
+    KeptRows,
+    RasterWriter,
+    Scene,
+    Window,
+    WindowPlan,
+    ahead,
+    behind,
+    fill,
+    scale_window,
+)
+from rsgan.geo.rows import Figures
 from rsgan.radiometry import Backscatter
 
 Floats = NDArray[np.float32]
@@ -50,6 +62,21 @@ class Enhancer(Protocol):
         `inner` and `valid` say which input pixels count for its own figures.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """How an interrupted run goes on.
+
+    Attributes:
+        rows: finished ones, which are not done again; those of this run join them.
+        figures: gives what the enhancer has summed up so far.
+        go_on: lets it sum up from there on.
+    """
+
+    rows: KeptRows
+    figures: Callable[[], Figures]
+    go_on: Callable[[Figures], None]
 
 
 @dataclass(frozen=True)
@@ -113,11 +140,14 @@ def _trim(inner: slice, size: int, halo: int) -> tuple[slice, slice]:
 
 
 def _grouped(steps: Iterator[Step], batch: int) -> Iterator[list[Step]]:
-    """Runs of at most `batch` consecutive steps of one shape."""
+    """Runs of at most `batch` consecutive steps of one shape and one row of windows."""
     group: list[Step] = []
     for step in steps:
         if group and (
-            len(group) == batch or step.values.shape != group[0].values.shape or step.inner != group[0].inner
+            len(group) == batch
+            or step.values.shape != group[0].values.shape
+            or step.inner != group[0].inner
+            or step.window.keep.row_off != group[0].window.keep.row_off
         ):
             yield group
             group = []
@@ -165,6 +195,7 @@ def walk(
     store: Restore | None = None,
     batch: int = 1,
     progress: Progress | None = None,
+    resumption: Resumption | None = None,
 ) -> None:
     """Enhance every window of a plan and write it where it belongs.
 
@@ -180,12 +211,20 @@ def walk(
         store: physical values -> stored numbers; None restores reflectance, see `restore`.
         batch: windows per call of the enhancer.
         progress: called after each batch.
+        resumption: keeps finished rows, and leaves those out that an interrupted run has kept; without a second
+            writer.
     """
     origin = windows[0].keep
-    done = 0
-    with Canvas(writer) as canvas, Canvas(second) if second is not None else nullcontext() as besides:
+    row = _Row(resumption)
+    with Canvas(writer, row.finished) as canvas, Canvas(second) if second is not None else nullcontext() as besides:
+        first = origin.row_off + row.restored(canvas, enhancer.scale)
+        left = [window for window in windows if window.keep.row_off >= first]
+        done = len(windows) - len(left)
+        if done and progress is not None:
+            progress(done, len(windows))
 
-        def put(group: list[Step], enhanced: Floats, doubts: Floats | None) -> None:
+        def put(group: list[Step], enhanced: Floats, doubts: Floats | None, figures: Figures) -> None:
+            row.figures = figures
             rows, columns = (_zoomed(s, enhancer.scale) for s in group[0].inner)
             for number, (step, chip) in enumerate(zip(group, enhanced[:, :, rows, columns], strict=True)):
                 kept = step.valid[:, step.inner[0], step.inner[1]]
@@ -203,16 +242,42 @@ def walk(
         def read(window: WindowPlan) -> Step:
             return _read(scene, window, background, enhancer.halo, view)
 
-        with behind() as later, ahead(read, windows, batch) as steps:
+        with behind() as later, ahead(read, left, batch) as steps:
             for group in _grouped(steps, batch):
                 valid = np.stack([step.valid for step in group])
                 guides = [step.guide for step in group if step.guide is not None]
                 guide = np.stack(guides) if guides else None
                 enhanced = enhancer(np.stack([step.values for step in group]), group[0].inner, valid, guide)
-                later(partial(put, group, enhanced, None if second is None else enhancer.beside))
+                doubts = None if second is None else enhancer.beside
+                later(partial(put, group, enhanced, doubts, {} if resumption is None else resumption.figures()))
                 done += len(group)
                 if progress is not None:
                     progress(done, len(windows))
+
+
+class _Row:
+    """Which row band is in the making, and what was summed up until its end."""
+
+    def __init__(self, resumption: Resumption | None) -> None:
+        self.resumption, self.number = resumption, 0
+        self.figures: Figures = {}
+
+    def restored(self, canvas: Canvas, scale: int) -> int:
+        """Put what was finished before in its place; gives the observed rows that are done."""
+        if self.resumption is None:
+            return 0
+        done = 0
+        for band, figures in self.resumption.rows.kept():
+            done = canvas.restore(band)
+            self.resumption.go_on(figures)
+            self.number += 1
+        return done // scale
+
+    def finished(self, band: Stored) -> None:
+        """Keep a row band, where rows are kept."""
+        if self.resumption is not None:
+            self.resumption.rows.keep(self.number, band, self.figures)
+        self.number += 1
 
 
 def _masked(values: Floats, valid: NDArray[np.bool_], scale: int) -> Floats:

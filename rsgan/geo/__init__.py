@@ -8,6 +8,7 @@ from rsgan.geo.canvas import Canvas
 from rsgan.geo.fill import FILL_REACH, fill
 from rsgan.geo.grid import Bounds, ControlPoints, Grid
 from rsgan.geo.quantities import open_quantity
+from rsgan.geo.rows import KeptRows
 from rsgan.geo.scene import Chip, Scene
 from rsgan.geo.valid import valid_blocks
 from rsgan.geo.windows import WindowPlan, plan, scale_window
@@ -21,6 +22,7 @@ __all__ = [
     "Chip",
     "ControlPoints",
     "Grid",
+    "KeptRows",
     "RasterWriter",
     "Scene",
     "Window",

@@ -1,5 +1,6 @@
 """Where finished windows are put together: one row band at a time, so that memory does not grow with the height."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -17,9 +18,15 @@ class Canvas:
     Rows are written in multiples of the file's tiles, so that no tile is compressed twice.
     """
 
-    def __init__(self, writer: RasterWriter) -> None:
-        """Start at the top of the writer's raster."""
+    def __init__(self, writer: RasterWriter, finished: Callable[[npt.NDArray[Any]], None] | None = None) -> None:
+        """Start at the top of the writer's raster.
+
+        Args:
+            writer: open.
+            finished: called with every row band (C, H, W) that is whole, from the top down.
+        """
         self._writer = writer
+        self._finished = finished
         self._band: npt.NDArray[Any] | None = None
         self._band_row = 0
         self._column = 0
@@ -66,7 +73,21 @@ class Canvas:
         self._band[:, :, self._column : self._column + expected[2]] = values
         self._column += expected[2]
         if self._column >= self._writer.grid.width:
+            if self._finished is not None:
+                self._finished(self._band)
             self._flush(self._band)
+
+    def restore(self, band: npt.NDArray[Any]) -> int:
+        """Put a row band that was finished before in its place; gives the rows that are done now.
+
+        Raises:
+            GridError: It does not fit the raster.
+        """
+        count, _, width = band.shape
+        if (count, width, str(band.dtype)) != (self._writer.count, self._writer.grid.width, self._writer.dtype):
+            raise GridError(f"rows of {count} bands of {width} {band.dtype} do not fit {self._writer.path}.")
+        self._flush(band)
+        return self._band_row
 
     def finish(self) -> None:
         """Write the rows that are left.

@@ -367,7 +367,7 @@ def test_ctrl_c_leaves_nothing_and_exits_with_130(
     monkeypatch.setattr(f"rsgan.enhance.{where}", interrupt)
     result = run("superres", scene, "-o", "out.tif", "--model", model)
     assert (result.exit_code, result.stdout, files()) == (130, "", {"scene.tif"})
-    assert result.stderr.endswith("Interrupted; no output was left behind.\n")
+    assert result.stderr.endswith("Interrupted. No output was left behind.\n")
 
 
 def test_a_preview_that_fails_still_gives_the_raster(
