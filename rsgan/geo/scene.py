@@ -35,7 +35,7 @@ from rsgan.geo.inputs import Inputs
 from rsgan.geo.opening import at_least_one, choose, label_of, notes_of, overruled, refuse_ambiguous_names
 from rsgan.geo.polarisations import choose_sar
 from rsgan.geo.reflectance import find_radiometry, percentile_note
-from rsgan.geo.windows import plan
+from rsgan.geo.windows import plan, probes
 from rsgan.radiometry import SAR_INPUT_DTYPES, Backscatter, Quantity, Radiometry
 
 _PLAIN: Final = {".tif", ".tiff", ".jp2", ".vrt"}
@@ -43,9 +43,6 @@ _PLAIN: Final = {".tif", ".tiff", ".jp2", ".vrt"}
 
 _SUSPICIOUS_ZEROS: Final = 0.01
 """Share of pixels that are 0 in every band from which they are more likely nodata that nobody declared."""
-
-_PROBE_SIDE_PX: Final = 128
-"""Side of the nine windows in which values are looked at before they are believed to be what they seem."""
 
 _SEARCH_SIDE_PX: Final = 1024
 """Side of the windows in which a measurement is looked for where those nine hold none."""
@@ -376,7 +373,7 @@ class Scene:
         Where these windows hold nothing but zeros and what is no number, the first window of the scene that does.
         """
         everywhere = (step.keep for step in plan(self.grid.shape, _SEARCH_SIDE_PX))
-        samples = _joined([self._declared_valid_in(window) for window in _probes(self.grid.shape)])
+        samples = _joined([self._declared_valid_in(window) for window in probes(self.grid.shape)])
         while not any(np.any(np.isfinite(sample) & (sample != 0)) for sample in samples):
             window = next(everywhere, None)
             if window is None:
@@ -404,7 +401,7 @@ class Scene:
 
     def _doubts(self) -> list[str]:
         """Notes on values that cannot be reflectance and zeros that look like nodata, from nine small windows."""
-        stored = [(self.read_dn(window), window) for window in _probes(self.grid.shape)]
+        stored = [(self.read_dn(window), window) for window in probes(self.grid.shape)]
         chips = [self._chip(dn, window) for dn, window in stored]
         values = np.concatenate([chip.values[chip.valid] for chip in chips])
         notes = []
@@ -437,16 +434,6 @@ def _opaque(bands: Sequence[BandAt], window: Window) -> npt.NDArray[np.bool_]:
 def _cast(nodata: float, dtype: np.dtype[Any]) -> Any:  # noqa: ANN401 - a scalar of whatever type is stored
     with np.errstate(over="ignore"):
         return dtype.type(nodata)
-
-
-def _probes(shape: tuple[int, int]) -> list[Window]:
-    """Nine small windows, at the edges and in the middle."""
-    spans = []
-    for length in shape:
-        side = min(length, _PROBE_SIDE_PX)
-        spans.append(sorted({(start, side) for start in (0, (length - side) // 2, length - side)}))
-    rows, columns = spans
-    return [Window(column, row, width, height) for row, height in rows for column, width in columns]
 
 
 def _joined(parts: Sequence[Sequence[npt.NDArray[Any]]]) -> list[npt.NDArray[Any]]:

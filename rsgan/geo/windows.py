@@ -1,10 +1,14 @@
 """How a raster is walked: windows that tile it exactly, and the halo of context that is read around each."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from rasterio.windows import Window
 
 from rsgan.errors import GridError
+
+PROBE_PX: Final = 128
+"""Side of the nine windows in which values are looked at before they are believed to be what they seem."""
 
 
 @dataclass(frozen=True)
@@ -87,3 +91,13 @@ def _join(row: _Span, column: _Span) -> WindowPlan:
         keep=Window(column.first, row.first, column.last - column.first, row.last - row.first),
         inner=(row.inner, column.inner),
     )
+
+
+def probes(shape: tuple[int, int]) -> list[Window]:
+    """Nine small windows, at the edges and in the middle."""
+    spans = []
+    for length in shape:
+        side = min(length, PROBE_PX)
+        spans.append(sorted({(start, side) for start in (0, (length - side) // 2, length - side)}))
+    rows, columns = spans
+    return [Window(column, row, width, height) for row, height in rows for column, width in columns]
