@@ -110,7 +110,8 @@ def main() -> None:
         for place in range(3):
             plain, fed = (np.array([one[name][place] for one in found[start::2]]) for start in (0, 1))
             apart = fed - plain
-            cells += [f"{plain.mean():.3f}", f"{fed.mean():.3f}", f"{apart.mean():+.3f} ({apart.std(ddof=1):.3f})"]
+            told = [f"{plain.mean():.3f}", f"{fed.mean():.3f}", f"{apart.mean():+.3f} ({apart.std(ddof=1):.3f})"]
+            cells += ["-"] * 3 if np.isnan(apart).any() else told
         lines.append(cells)
     head = ["class"]
     for what in ("AUROC", "error", "power of detail"):
