@@ -191,14 +191,14 @@ def main() -> None:
         found = list(pool.map(both, [(seed, arguments.updates) for seed in range(arguments.seeds)]))
     free, told = ([row for rows in found for row in rows[place]] for place in (0, 1))
     first = table(
-        ["seed", "class", "log ratio it was trained on", "by count", "by the scores", "verdict", "AUROC", "classifier right"],
+        ["seed", "class", "log ratio of its training", "by count", "by the scores", "verdict", "AUROC", "classifier right"],
         free,
     )  # fmt: skip
     second = table(["seed", "class", "AUROC", "verdict", "AUROC of logistic regression"], told)
     order = stats.spearmanr([float(row[2]) for row in told], [float(row[4]) for row in told]).statistic
     body = (
-        f"Unconditional game, class 0 trained on four times too rarely:\n\n{first}\n\nClass-conditional game:\n\n{second}"
-        f"\n\nRank correlation of both AUROC: {order:+.2f} over {len(told)} classes."
+        f"Unconditional game, class 0 trained on four times too rarely:\n\n{first}\n\nClass-conditional game:\n\n"
+        f"{second}\n\nRank correlation of both AUROC: {order:+.2f} over {len(told)} classes."
     )
     record("diagnose_games.py", f"`python -m benchmarks.diagnose_games`\n\n{body}")
 
