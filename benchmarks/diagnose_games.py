@@ -191,7 +191,7 @@ def main() -> None:
         found = list(pool.map(both, [(seed, arguments.updates) for seed in range(arguments.seeds)]))
     free, told = ([row for rows in found for row in rows[place]] for place in (0, 1))
     first = table(
-        ["seed", "class", "log ratio of its training", "by count", "by the scores", "verdict", "AUROC", "teacher right"],
+        ["seed", "class", "log ratio in training", "by count", "by the scores", "verdict", "AUROC", "teacher right"],
         free,
     )  # fmt: skip
     second = table(["seed", "class", "AUROC", "verdict", "AUROC of logistic regression"], told)
