@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rsgan.errors import InputError, OutputError
+from rsgan.geo.files import is_remote
 
 
 def as_paths(source: object) -> list[str | Path]:
@@ -26,7 +27,9 @@ def as_paths(source: object) -> list[str | Path]:
 
 
 def placed(default: Path, folder: Path | None) -> Path:
-    """Where an output lies that nobody gave a name: beside its source, or in a folder."""
+    """Where an output lies that nobody gave a name: beside its source, in a folder, or here where that is remote."""
+    if folder is None and is_remote(default.as_posix().replace(":/", "://", 1)):
+        return Path(default.name)
     return default if folder is None else folder / default.name
 
 

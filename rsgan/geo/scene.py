@@ -24,6 +24,7 @@ from rsgan.geo.cloud_mask import CloudMask
 from rsgan.geo.files import (
     BandAt,
     Stated,
+    is_remote,
     names_of,
     said_by,
     shared_grid,
@@ -393,9 +394,12 @@ class Scene:
                 with self._lock:  # GDAL lets one thread at a time read an open file
                     parts.append(read(list(bands)))
             except RasterioError as error:
+                why = "The file is damaged or cut short; copy or download it again."
+                if is_remote(path):
+                    why = "The server did not give it, though it was asked again; try later, or download the file."
                 raise InputError(
                     f"{path} cannot be read at rows {window.row_off} to {window.row_off + window.height}: "
-                    f"{said_by(error)}. The file is damaged or cut short; copy or download it again."
+                    f"{said_by(error)}. {why}"
                 ) from error
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
