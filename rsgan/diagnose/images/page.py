@@ -128,46 +128,44 @@ def _sheet(images: Floats) -> Floats:
 
 
 def _tables(found: ImagesDiagnosis) -> Iterator[Table]:
+    """How often each class is made, where that is judged, and how well."""
     if not found.figures:
         return
-    shares = not found.told_class
-    head = ["class", "references", "generated", "independent"]
-    head += ["times as often", "95 %", "by the scores", "p"] if shares else []
-    rows = []
-    for one in found.figures:
-        row = [found.names[one.number], *(f"{count:,}" for count in one.patches), f"{min(one.effective):,.0f}"]
-        row += _share_cells(one) if shares else []
-        row += [number(one.auroc.value), ends(one.auroc), number(one.jsd.value, 3), number(one.p_auroc, 3)]
-        rows.append((*row, _verdict(one)))
+    if not found.told_class:
+        yield Table(
+            "How often each class is made",
+            ("class", "references", "generated", "times as often", "95 %", "by the scores", "p", "verdict"),
+            tuple((found.names[one.number], *_share_cells(one)) for one in found.figures),
+            caption="Times as often among references as among generated images; p is adjusted for the number of "
+            "classes (Holm).",
+        )  # fmt: skip
     yield Table(
-        "By class", (*head, "AUROC", "95 %", "JSD", "p", "verdict"), tuple(rows),
-        caption="Times as often among references as among generated images; p is adjusted for the number of classes "
-        "(Holm).",
+        "How well each class is made",
+        ("class", "independent", "AUROC", "95 %", "KL", "JSD", "p", "verdict"),
+        tuple((found.names[one.number], *_quality_cells(one)) for one in found.figures),
+        caption="How well its images are told from references of the same class; p is adjusted likewise.",
     )  # fmt: skip
 
 
 def _share_cells(one: ClassFigures) -> list[str]:
     counted, scored = one.counted, one.log_share
     between = "-" if np.isnan(counted.low) else f"{np.exp(counted.low):.2f} .. {np.exp(counted.high):.2f}"
-    return [number(float(np.exp(counted.value))), between, number(float(np.exp(scored.value))), number(one.p_share, 3)]
+    often = [number(float(np.exp(counted.value))), between, number(float(np.exp(scored.value))), number(one.p_share, 3)]
+    verdict = "too rare" if one.too_rare else "too common" if one.too_common else "nothing found"
+    return [*(f"{count:,}" for count in one.patches), *often, verdict]
 
 
-def _verdict(one: ClassFigures) -> str:
-    said = [
-        words
-        for words, so in (
-            ("too rare", one.too_rare),
-            ("too common", one.too_common),
-            ("badly made", one.told_apart),
-        )
-        if so
-    ]
-    return ", ".join(said) or ("nothing found" if one.enough else "too few")
+def _quality_cells(one: ClassFigures) -> list[str]:
+    verdict = "badly made" if one.told_apart else "nothing found" if one.enough else "too few"
+    divergences = [number(one.kl.value, 3), number(one.jsd.value, 3)]
+    area = [number(one.auroc.value), ends(one.auroc)]
+    return [f"{min(one.effective):,.0f}", *area, *divergences, number(one.p_auroc, 3), verdict]
 
 
 def _charts(found: ImagesDiagnosis) -> Iterator[Chart]:
     enough = [one for one in found.figures if one.enough]
-    if enough and not found.told_class:
+    counted = [one for one in found.figures if np.isfinite(one.p_share) and np.isfinite(one.counted.value)]
+    if counted:
         bars = [
             Bar(
                 found.names[one.number],
@@ -176,7 +174,7 @@ def _charts(found: ImagesDiagnosis) -> Iterator[Chart]:
                 float(one.counted.high / np.log(2)),
                 "a" if one.too_rare or one.too_common else "guide",
             )
-            for one in enough
+            for one in counted
         ]
         words = Words(
             "Is each class made often enough?",
