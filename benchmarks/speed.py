@@ -1,0 +1,139 @@
+"""What a whole command takes beside the network alone, on the same windows: writes a section of RESULTS.md.
+
+    python -m benchmarks.speed [--runs 2]
+
+The command reads, fills, computes, compresses and writes a cloud-optimised GeoTIFF; the network alone computes the same
+windows with their halo from memory, in a process of the same settings. Also: the same command where memory is given back
+to the system after every layer, as any program does that says nothing else. Figures are ratios within one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from scipy import ndimage
+
+from benchmarks.results import record, table
+from rsgan.catalogue import RGBN
+
+GIVE_BACK = {"MALLOC_ARENA_MAX": "8"}
+"""Any such variable makes the program leave the allocator alone."""
+ALONE = """
+import sys, time
+import numpy as np
+import torch
+from rsgan.cli.memory import keep_freed_memory
+from rsgan.enhance import despeckle, superres
+
+keep_freed_memory()
+verb, source, model = sys.argv[1:]
+room = superres if verb == "superres" else despeckle
+with room.prepare([source], source + ".out.tif", model=model) as job:
+    if verb == "superres":
+        from rsgan.enhance.statistics import scene_statistics
+        enhancer = job.method.bind(scene_statistics(job.scene, job.method.card), job.options)
+        run = lambda chip, inner, valid: enhancer(chip, inner, valid)
+    else:
+        from rsgan.enhance.speckle import same_polarisation, speckle_statistics
+        remove = job._remove(speckle_statistics(job.scene), same_polarisation(job.scene.bands))
+        run = lambda chip, inner, valid: remove(chip[0], valid[0])
+    rng, bands = np.random.default_rng(0), len(job.scene.bands)
+    shapes = [(window.read.height, window.read.width, window.inner) for window in job.windows]
+    chips = {shape[:2]: rng.random((1, bands, *shape[:2])).astype(np.float32) * 0.2 + 0.05 for shape in shapes}
+    valid = {shape: np.ones(chip.shape, bool) for shape, chip in chips.items()}
+    height, width, inner = shapes[0]
+    run(chips[height, width], inner, valid[height, width])
+    started = time.perf_counter()
+    for height, width, inner in shapes:
+        run(chips[height, width], inner, valid[height, width])
+    print(time.perf_counter() - started)
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One command."""
+
+    name: str
+    verb: str
+    model: str
+    side: int
+    bands: int
+
+
+CASES = (
+    Case("x2, 2048 x 2048, 4 bands", "superres", "s2-rgbn-x2", 2048, 4),
+    Case("despeckle, 4096 x 4096", "despeckle", "sar-despeckle", 4096, 1),
+)
+
+
+def draw(case: Case, path: Path) -> None:
+    """A scene of smooth noise, under speckle for radar."""
+    rng = np.random.default_rng(0)
+    smooth = ndimage.gaussian_filter(rng.standard_normal((case.bands, case.side, case.side)), (0, 1.5, 1.5))
+    profile = {
+        "driver": "GTiff", "width": case.side, "height": case.side, "count": case.bands, "crs": "EPSG:32633",
+        "transform": Affine(10, 0, 5e5, 0, -10, 5e6), "tiled": True, "compress": "deflate",
+    }  # fmt: skip
+    if case.bands == 1:
+        values = (0.1 * np.exp(3 * smooth) * rng.gamma(4, 0.25, smooth.shape)).astype(np.float32)
+        names: tuple[str, ...] = ("VV",)
+    else:
+        values, names = (smooth * 1500 + 2000).clip(1, 9000).astype(np.uint16), RGBN
+    with rasterio.open(path, "w", dtype=values.dtype, **profile) as dataset:
+        dataset.write(values)
+        dataset.descriptions = names
+
+
+def command(case: Case, source: Path, environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds and GiB at the peak of the whole command."""
+    words = [sys.executable, "-c", "from rsgan.cli import main; main()", case.verb, str(source)]
+    words += ["-o", f"{source}.out.tif", "--overwrite", "-q", "--model", case.model] + (
+        ["--quantity", "intensity"] if case.bands == 1 else []
+    )
+    program = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
+    program += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    started = time.perf_counter()
+    told = {"env": os.environ | environment, "check": True, "capture_output": True, "text": True}
+    said = subprocess.run([sys.executable, "-c", program, *words], **told).stdout
+    return time.perf_counter() - started, int(said) / 2**20
+
+
+def alone(case: Case, source: Path) -> float:
+    """Seconds of the network on the same windows."""
+    words = [sys.executable, "-c", ALONE, case.verb, str(source), case.model]
+    return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+
+
+def main() -> None:
+    """Measure, and write the section."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--runs", type=int, default=2)
+    arguments = parser.parse_args()
+    lines = []
+    with tempfile.TemporaryDirectory() as folder:
+        for case in CASES:
+            source = Path(folder) / f"{case.verb}.tif"
+            draw(case, source)
+            for _ in range(arguments.runs):
+                bare = alone(case, source)
+                (whole, peak), (given, lower) = command(case, source, {}), command(case, source, GIVE_BACK)
+                cells = [f"{bare:.0f}", f"{whole:.0f}", f"{whole / bare:.2f}", f"{peak:.2f}"]
+                lines.append([case.name, *cells, f"{given / whole:.2f}", f"{lower:.2f}"])
+                print(*lines[-1], sep=" | ", flush=True)
+    head = ["scene", "network alone, s", "command, s", "ratio", "peak, GiB", "given back: times as long", "peak, GiB"]
+    record("speed.py", f"`python -m benchmarks.speed`\n\n{table(head, lines)}")
+
+
+if __name__ == "__main__":
+    main()
