@@ -3,8 +3,8 @@
     python -m benchmarks.speed [--runs 2]
 
 The command reads, fills, computes, compresses and writes a cloud-optimised GeoTIFF; the network alone computes the same
-windows with their halo from memory, in a process of the same settings. Also: the same command where memory is given back
-to the system after every layer, as any program does that says nothing else. Figures are ratios within one run.
+windows with their halo from memory, in a process of the same settings. Also: the same command where memory is given
+back to the system after every layer, as any program does that says nothing else. Figures are ratios within one run.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import fields
@@ -16,8 +15,9 @@ from rsgan.enhance.job import Job, plan_job
 from rsgan.enhance.method import Method
 from rsgan.enhance.options import Options, Reading
 from rsgan.enhance.paths import as_paths, placed, refuse_twice
+from rsgan.enhance.twin import carried_out
 from rsgan.enhance.walk import Progress
-from rsgan.errors import ConfigError, ModelError, RsganWarning
+from rsgan.errors import ConfigError, ModelError
 from rsgan.geo import Scene
 from rsgan.model import choose_device, find_model, open_model, read_card
 
@@ -196,12 +196,4 @@ def superres(
         reading=Reading(**{key: value for key, value in settings.items() if key in READING}),
         options=Options(**{key: value for key, value in settings.items() if key not in READING}),
     )
-    with job:
-        if preview is not None:
-            job.check(Path(preview))
-        for note in job.notes:
-            warnings.warn(note, RsganWarning, stacklevel=2)
-        result = job.run(progress)
-        if preview is not None:
-            job.preview(Path(preview))
-    return result.path
+    return carried_out(job, preview, progress)

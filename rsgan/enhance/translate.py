@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, fields, replace
@@ -32,8 +31,9 @@ from rsgan.enhance.translation import (
     way_of,
     windows_of,
 )
+from rsgan.enhance.twin import carried_out
 from rsgan.enhance.walk import Progress, walk
-from rsgan.errors import OutputError, RsganError, RsganWarning
+from rsgan.errors import OutputError, RsganError
 from rsgan.geo import RasterWriter, Scene, Window, WindowPlan, open_quantity
 from rsgan.geo.files import open_raster
 from rsgan.model import Model, choose_device, find_model, open_model
@@ -434,12 +434,4 @@ def translate(
         reading=Reading(**{key: value for key, value in settings.items() if key in READING}),
         options=TranslateOptions(**{key: value for key, value in settings.items() if key not in READING}),
     )
-    with job:
-        if preview is not None:
-            job.check(Path(preview))
-        for note in job.notes:
-            warnings.warn(note, RsganWarning, stacklevel=2)
-        result = job.run(progress)
-        if preview is not None:
-            job.preview(Path(preview))
-    return result.path
+    return carried_out(job, preview, progress)
