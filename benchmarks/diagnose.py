@@ -28,6 +28,7 @@ from torch import Tensor
 
 from benchmarks.results import record, table
 from rsgan.catalogue import RGBN
+from rsgan.cli.memory import keep_freed_memory
 from rsgan.diagnose.blocks import refit_ground
 from rsgan.diagnose.calibration import reliability
 from rsgan.diagnose.ground import OpticalGround
@@ -356,6 +357,7 @@ def speed(_: ProcessPoolExecutor, __: int) -> str:
     """Logits of 4096 x 4096 pixels in four bands, both kinds, beside the bare discriminator on the same pixels."""
     side, lines = 4096, []
     torch.set_num_threads(2)
+    keep_freed_memory()  # as the program does; the bare discriminator has it, too
     judge = open_model("s2-rgbn-x2").discriminator()
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as name:
