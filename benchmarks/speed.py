@@ -1,6 +1,6 @@
 """What a whole command takes beside the network alone, on the same windows: writes a section of RESULTS.md.
 
-    python -m benchmarks.speed [--runs 2]
+    python -m benchmarks.speed [--runs 1]
 
 The command reads, fills, computes, compresses and writes a cloud-optimised GeoTIFF; the network alone computes the same
 windows with their halo from memory, in a process of the same settings. Also: the same command where memory is given
@@ -38,7 +38,7 @@ from rsgan.enhance import despeckle, superres
 keep_freed_memory()
 verb, source, model = sys.argv[1:]
 room = superres if verb == "superres" else despeckle
-with room.prepare([source], source + ".out.tif", model=model) as job:
+with room.prepare([source], source + ".alone.tif", model=model) as job:
     if verb == "superres":
         from rsgan.enhance.statistics import scene_statistics
         enhancer = job.method.bind(scene_statistics(job.scene, job.method.card), job.options)
@@ -118,7 +118,7 @@ def alone(case: Case, source: Path) -> float:
 def main() -> None:
     """Measure, and write the section."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=1)
     arguments = parser.parse_args()
     lines = []
     with tempfile.TemporaryDirectory() as folder:
