@@ -23,7 +23,7 @@ and exp(-(pi * 0.487)^2 / 2) = 0.31. The panchromatic band has twice the slope a
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -120,6 +120,11 @@ class Sensor:
     def find(self, name: str) -> Band | None:
         """The band that answers to ``name`` (name, common name or alias, any case), or None."""
         return next((band for band in self.bands if band.answers_to(name)), None)
+
+    def common_names(self, names: Sequence[str]) -> tuple[str, ...]:
+        """What bands of those names are called in common; empty where the sensor has no such band."""
+        found = [self.find(name) for name in names]
+        return tuple("" if band is None else band.common_name for band in found)
 
     def band(self, name: str) -> Band:
         """The band that answers to ``name``.

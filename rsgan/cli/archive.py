@@ -15,7 +15,7 @@ from rsgan.cli.options import carry_out, talk
 from rsgan.errors import OutputError, OutputExistsError, RsganError
 
 
-def carry_out_each(
+def carried_out_each(
     sources: Sequence[str],
     prepare: Callable[[list[str]], Any],
     what: str,
@@ -24,8 +24,8 @@ def carry_out_each(
     dry_run: bool,
     quiet: bool,
     verbose: bool,
-) -> None:
-    """Do every scene; exit status 1 where one failed.
+) -> bool:
+    """Do every scene, if they are to go into a folder, and say whether they were; exit status 1 where one failed.
 
     Args:
         sources: a scene each.
@@ -35,7 +35,14 @@ def carry_out_each(
         dry_run: only say what would be done.
         quiet: say nothing but errors.
         verbose: say more.
+
+    Raises:
+        UsageError: a flag is for one scene, or for many, or two outputs would have one name.
     """
+    if settings["out_folder"] is None:
+        if settings["skip_existing"]:
+            raise click.UsageError("--skip-existing is for many scenes. Give --out-folder too, or leave it out.")
+        return False
     _refuse(sources, settings)
     rows, failed = [], 0
     with _made(settings["out_folder"], keep=not dry_run):
@@ -58,16 +65,7 @@ def carry_out_each(
     talk(["", *rows, f"{len(sources) - failed} of {len(sources)} scenes are fine"], quiet=quiet)
     if failed:
         sys.exit(1)
-
-
-def refuse_alone(settings: dict[str, Any]) -> None:
-    """Refuse --skip-existing for one scene.
-
-    Raises:
-        UsageError: it is given without --out-folder.
-    """
-    if settings["skip_existing"] and settings["out_folder"] is None:
-        raise click.UsageError("--skip-existing is for many scenes. Give --out-folder too, or leave it out.")
+    return True
 
 
 def _refuse(sources: Sequence[str], settings: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rsgan.cli.archive import carry_out_each, refuse_alone
+from rsgan.cli.archive import carried_out_each
 from rsgan.cli.options import (
     carry_out,
     date_choice,
@@ -126,10 +126,8 @@ def command(
             prepare, method=settings["method"], model=settings["model"], reading=fields_of(SarReading, settings),
             options=fields_of(DespeckleOptions, settings), out_folder=settings["out_folder"],
         )  # fmt: skip
-        refuse_alone(settings)
-        if settings["out_folder"] is not None:
-            given = settings | {"preview": preview, "report": report}
-            carry_out_each(inputs, prepared, "despeckling", given, dry_run=dry_run, quiet=quiet, verbose=verbose)
+        given = settings | {"preview": preview, "report": report}
+        if carried_out_each(inputs, prepared, "despeckling", given, dry_run=dry_run, quiet=quiet, verbose=verbose):
             return
         with prepared(inputs, settings["out"]) as job:
             job.check(preview)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rsgan.cli.archive import carry_out_each, refuse_alone
+from rsgan.cli.archive import carried_out_each
 from rsgan.cli.options import (
     carry_out,
     fields_of,
@@ -109,10 +109,8 @@ def command(
             reading=fields_of(Reading, settings), options=fields_of(Options, settings),
             out_folder=settings["out_folder"],
         )  # fmt: skip
-        refuse_alone(settings)
-        if settings["out_folder"] is not None:
-            given = settings | {"preview": preview}
-            carry_out_each(inputs, prepared, "enhancing", given, dry_run=dry_run, quiet=quiet, verbose=verbose)
+        given = settings | {"preview": preview}
+        if carried_out_each(inputs, prepared, "enhancing", given, dry_run=dry_run, quiet=quiet, verbose=verbose):
             return
         with prepared(inputs, settings["out"]) as job:
             if preview is not None:

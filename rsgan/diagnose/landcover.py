@@ -152,8 +152,7 @@ def of_indices(ground: Ground, sensor_name: str, purity: float = PURITY) -> Land
         BandError: the scene has no green, red and near infrared band of those names.
     """
     scene, names = ground.observed, ("green", "red", "nir")
-    bands = [sensor(sensor_name).find(name) for name in scene.bands]
-    known = ["" if band is None else band.common_name for band in bands]
+    known = sensor(sensor_name).common_names(scene.bands)
     if not set(names) <= set(known):
         raise BandError(f"--landcover indices needs {', '.join(names)}; {scene.name} has {' '.join(scene.bands)}.")
     pixels = np.zeros(scene.grid.shape, np.uint8)

@@ -18,6 +18,7 @@ from torch import nn
 from rsgan.diagnose.ground import Ground, read_beyond
 from rsgan.diagnose.landcover import PURITY, Landcover, of_pixels
 from rsgan.errors import BandError, ConfigError, ModelError
+from rsgan.sensors.statistics import BandScaling
 
 NETWORK, WEIGHTS, MEANING = "config.json", "model.safetensors", "rsgan.json"
 """Files of a folder: the network's arguments and its weights, by `save_pretrained`; and what goes in and comes out."""
@@ -93,10 +94,10 @@ def _segmented(
     """(WINDOW, WINDOW) class numbers from a corner on, 0 where not valid."""
     rows, columns = ((start - HALO, start + WINDOW + HALO) for start in corner)
     chip, around = read_beyond(ground.observed, rows, columns)
-    centre, spread = (np.array(x, np.float32)[:, None, None] for x in (meaning.centre, meaning.spread))
+    scaled = BandScaling(np.array(meaning.centre), np.array(meaning.spread)).to_network(chip.values)
     valid = np.pad(chip.valid.all(axis=0), around)
-    seen = np.where(valid, np.pad((chip.values - centre) / spread, ((0, 0), *around), mode="edge"), np.float32(0))
-    scores = network(torch.from_numpy(seen.astype(np.float32))[None].to(device))[0]
+    seen = np.where(valid, np.pad(scaled, ((0, 0), *around)), np.float32(0))
+    scores = network(torch.from_numpy(seen)[None].to(device))[0]
     numbers = np.where(valid, scores.argmax(0).cpu().numpy() + 1, 0).astype(np.uint8)
     return numbers[HALO:-HALO, HALO:-HALO]
 

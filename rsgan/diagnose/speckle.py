@@ -101,18 +101,25 @@ class RatioGround(SarGround):
     def read(self, rows: tuple[int, int], columns: tuple[int, int]) -> Read:
         """See `Ground`; given are looks and correlation. What is drawn depends on where the window begins."""
         (observed, despeckled), valid = self.logarithms(rows, columns)
-        rng = np.random.default_rng((self.seed, self.band, rows[0] + 2**20, columns[0] + 2**20))
-        fresh = np.log(draw_speckle(rng, (valid.shape[0], valid.shape[1]), self.looks, self.correlation))
-        candidates = {"real": _candidate(fresh, valid), "generated": _candidate(observed - despeckled, valid)}
+        candidates = {
+            "real": _candidate(self._fresh(rows, columns), valid),
+            "generated": _candidate(observed - despeckled, valid),
+        }
         return Read(candidates, self.law, valid)
 
     def picture(self, window: Window) -> dict[str, Floats]:
         """See `Ground`; decibels of both images and of their ratio, beside speckle drawn afresh."""
         rows, columns = _pixels(window)
         (observed, despeckled), valid = self.logarithms(rows, columns)
-        fresh = self.read(rows, columns).candidates["real"][0, 0].numpy()
-        images = {"observed": observed, "generated": despeckled, "ratio": observed - despeckled, "fresh": fresh}
+        images = {"observed": observed, "generated": despeckled, "ratio": observed - despeckled}
+        images["fresh"] = self._fresh(rows, columns)
         return {name: _decibels(logs, valid) for name, logs in images.items()}
+
+    def _fresh(self, rows: tuple[int, int], columns: tuple[int, int]) -> Floats:
+        """(H, W) logarithms of speckle."""
+        rng = np.random.default_rng((self.seed, self.band, rows[0] + 2**20, columns[0] + 2**20))
+        shape = rows[1] - rows[0], columns[1] - columns[0]
+        return np.log(draw_speckle(rng, shape, self.looks, self.correlation)).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)

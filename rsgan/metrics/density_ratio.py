@@ -211,10 +211,9 @@ def class_figures(
     rng, numbers = np.random.default_rng(seed), np.union1d(real.classes, generated.classes)
     counted = _counted((real, generated), numbers, rng) if shares else [(Estimate(), np.nan)] * len(numbers)
     found = [
-        replace(_figures(int(number), (real.of(int(number)), generated.of(int(number))), share, rng, density=density),
-                p_share=chance)
-        for number, (share, chance) in zip(numbers, counted, strict=True)
-    ]  # fmt: skip
+        _figures(int(number), (real.of(int(number)), generated.of(int(number))), share, rng, density=density)
+        for number, share in zip(numbers, counted, strict=True)
+    ]
     adjusted = [holm([one.p_share for one in found]), holm([one.p_auroc for one in found])]
     return tuple(
         replace(one, p_share=float(share), p_auroc=float(auroc))
@@ -271,14 +270,15 @@ def _counted(sides: tuple[Side, Side], numbers: Integers, rng: np.random.Generat
 
 
 def _figures(
-    number: int, sides: tuple[Side, Side], counted: Estimate, rng: np.random.Generator, *, density: bool
+    number: int, sides: tuple[Side, Side], share: tuple[Estimate, float], rng: np.random.Generator, *, density: bool
 ) -> ClassFigures:
-    (real, generated), shares = sides, not np.isnan(counted.value)
+    (real, generated), (counted, p_share) = sides, share
+    shares = not np.isnan(counted.value)
     patches, nothing = (len(real.scores), len(generated.scores)), Estimate()
     if not min(patches):
         median, spread = (float(np.median(real.scores)), float(real.scores.std())) if patches[0] else (np.nan, np.nan)
         empty = (nothing, counted, nothing, nothing, nothing)
-        return ClassFigures(number, patches, (0.0, 0.0), nothing, median, spread, *empty, False, np.nan, np.nan)
+        return ClassFigures(number, patches, (0.0, 0.0), nothing, median, spread, *empty, False, p_share, np.nan)
     drawn = _Replicates(sides, rng)
     means = [Estimate.of(float(side.scores.mean()), drawn.means(side.scores, i)) for i, side in enumerate(sides)]
     effective = tuple(map(_effective, sides, means, drawn.pieces))
@@ -290,8 +290,7 @@ def _figures(
     enough = pieces >= LEAST_BLOCKS and min(effective) >= LEAST_EFFECTIVE
     return ClassFigures(
         number, patches, (effective[0], effective[1]), means[0], float(np.median(real.scores)),
-        float(real.scores.std()), auroc, counted, log_share, kl, jsd, enough,
-        np.nan,
+        float(real.scores.std()), auroc, counted, log_share, kl, jsd, enough, p_share,
         auroc.chance(0.5, pieces) if enough else np.nan,
     )  # fmt: skip
 

@@ -87,8 +87,7 @@ class PairDataset(Dataset[Pairs]):
     @property
     def colours(self) -> list[int]:
         """Channels of the bands that tell classes."""
-        known = sensor(self.config.model.sensor)
-        names = [band.common_name if (band := known.find(name)) else "" for name in self.config.model.bands]
+        names = sensor(self.config.model.sensor).common_names(self.config.model.bands)
         return [names.index(colour) for colour in COLOURS]
 
     def _bands(self, tile: Tile, rng: np.random.Generator) -> slice:

@@ -79,8 +79,7 @@ class Validation:
                 "pixels, or has no square of as many without invalid ones. Name larger or whole tiles to be held out."
             )
         self.seed = config.seed
-        bands = [sensor(config.model.sensor).find(name) for name in config.model.bands]
-        self.colours = ["" if band is None else band.common_name for band in bands]
+        self.colours = sensor(config.model.sensor).common_names(config.model.bands)
         known = sorted(trained_on or (), key=lambda tile: -tile.weight)
         self.known = [reference for tile in known[:KNOWN] if (reference := self._crop(tile)) is not None]
 

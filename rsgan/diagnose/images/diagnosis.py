@@ -21,6 +21,7 @@ from rsgan.enhance.options import Reading
 from rsgan.errors import ConfigError, InputError
 from rsgan.metrics.density_ratio import ClassFigures, Side, class_figures
 from rsgan.model import choose_device
+from rsgan.sensors.statistics import BandScaling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -221,5 +222,5 @@ def _network_units(both: Sequence[Images]) -> list[torch.Tensor]:
     """Each band in units of its spread among the references."""
     real = both[0].values
     centre, spread = real.mean((0, 2, 3), dtype=np.float64), real.std((0, 2, 3), dtype=np.float64)
-    scale = np.maximum(spread, 1e-9)[:, None, None]
-    return [torch.from_numpy(((images.values - centre[:, None, None]) / scale).astype(np.float32)) for images in both]
+    scaling = BandScaling(centre, np.maximum(spread, 1e-9))
+    return [torch.from_numpy(scaling.to_network(images.values)) for images in both]

@@ -162,8 +162,7 @@ def classes_by_indices(both: Sequence[Images], purity: float) -> Classes:
     Raises:
         BandError: there is no green, red and near infrared band.
     """
-    bands = [sensor(RGBN_SENSOR).find(name) for name in both[0].bands]
-    known = ["" if band is None else band.common_name for band in bands]
+    known = sensor(RGBN_SENSOR).common_names(both[0].bands)
     if not {"green", "red", "nir"} <= set(known):
         raise BandError(f"--landcover indices needs green, red and nir; the images have {' '.join(both[0].bands)}.")
     found = []
