@@ -81,7 +81,7 @@ class Look:
         generator, cpu = self.model.generator(sharpness), torch.device("cpu")
         enhancer = SceneEnhancer(generator, self.statistics, cpu, self.scale, self.model.receptive_field)
         inner = slice(0, observed.shape[1]), slice(0, observed.shape[2])
-        return enhancer(observed[None].astype(np.float32), inner, np.ones((1, *observed.shape), dtype=bool))[0]
+        return enhancer(observed[None].astype(np.float32), inner, np.ones((1, *observed.shape), dtype=bool)).values[0]
 
     def file_to_file(self, **options: object) -> Floats:
         """Reflectance of the whole scene as `rsgan.superres` writes it."""

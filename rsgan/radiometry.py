@@ -125,8 +125,13 @@ class Radiometry:
             ConfigError: If C is not the number of bands.
             InputError: If integers are asked for and a reflectance is not finite.
         """
-        scale, offset = _per_band(self.scale, self.offset, reflectance)
-        return _stored((reflectance.astype(np.float64) - offset) / scale, self.dtype, nodata)
+        scales, offsets = _per_band(self.scale, self.offset, reflectance)
+        dn = np.empty(reflectance.shape, self.dtype)
+        for band, values, scale, offset in zip(
+            dn, reflectance, scales, offsets, strict=True
+        ):  # float64 of one at a time
+            band[...] = _stored((values.astype(np.float64) - offset) / scale, self.dtype, nodata)
+        return dn
 
     def usable(self, dn: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """(C, H, W) True where a stored number is a measurement: everywhere for integers, else where it is finite."""

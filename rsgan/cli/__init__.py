@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from rsgan.cli.memory import keep_freed_memory
+from rsgan.cli.memory import bound_gdals_cache, keep_freed_memory
 
 VERBS = {"superres": "Sharpen a multispectral raster.", "despeckle": "Remove the speckle of a SAR raster.",
          "translate": "Take haze off, or show a raster as another domain would.",
@@ -49,3 +49,4 @@ def main() -> None:
       rsgan card s2-rgbn-x2
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     keep_freed_memory()
+    bound_gdals_cache()

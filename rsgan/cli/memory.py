@@ -1,4 +1,4 @@
-"""How the process of a command treats memory that it is done with."""
+"""How the process of a command treats memory: what it is done with, and what GDAL holds."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 """Parameters of mallopt, from glibc's malloc.h."""
 _NEVER, _STEP = 2**31 - 1, 2**26
 """Free bytes at the end of the heap above which they are given back, and bytes by which the heap grows."""
+
+
+_GDAL_CACHE_MB = "256"
+
+
+def bound_gdals_cache() -> None:
+    """Let GDAL hold this much of rasters, where the user has not said how much: its own choice grows with the machine.
+
+    A window walk reads a row of tiles once or twice and needs no more than the rows that it is in.
+    """
+    os.environ.setdefault("GDAL_CACHEMAX", _GDAL_CACHE_MB)
 
 
 def keep_freed_memory() -> bool:

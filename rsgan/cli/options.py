@@ -6,6 +6,7 @@ import inspect
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 import click
 
-from rsgan.errors import RsganError
+from rsgan.errors import RsganError, RsganWarning
 
 Command = TypeVar("Command", bound=Callable[..., object])
 Anything = TypeVar("Anything")
@@ -57,11 +58,28 @@ def carry_out(job: Job[AnyDone], what: str, *, dry_run: bool, quiet: bool, verbo
     if dry_run:
         talk([*job.estimate_lines(), "dry run: nothing was written"], quiet=quiet)
         return None
-    with progress_bar(what, quiet=quiet) as progress:
+    with progress_bar(what, quiet=quiet) as progress, _warnings_as_notes(quiet=quiet):
         result = job.run(progress)
     talk(result.lines(), quiet=quiet)
     click.echo(str(result.path))
     return result
+
+
+@contextmanager
+def _warnings_as_notes(*, quiet: bool) -> Iterator[None]:
+    """Say warnings of ours, which come while the work goes on, like the notes before it."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:  # noqa: ANN401
+            if issubclass(category, RsganWarning):
+                talk([f"note: {message}"], quiet=quiet)
+            else:
+                others(message, category, *where, **more)
+
+        warnings.simplefilter("always", RsganWarning)
+        warnings.showwarning = show
+        yield
 
 
 @contextmanager
@@ -240,7 +258,9 @@ def running_choice(side: int) -> Callable[[Command], Command]:
 
 
 def output_choice(command: Command) -> Command:
-    """Add --dry-run, --overwrite, and --out-folder with --skip-existing for many scenes."""
+    """Add --dry-run, --overwrite, --resume, and --out-folder with --skip-existing for many scenes."""
+    keep = "Keep finished rows in a folder beside the output, and go on from those of a run that was interrupted."
+    command = click.option("--resume", is_flag=True, help=keep)(command)
     leave = "With --out-folder: leave scenes whose output is there already."
     command = click.option("--skip-existing", is_flag=True, help=leave)(command)
     command = click.option(

@@ -71,11 +71,6 @@ from rsgan.cli.options import (
     type=click.Path(path_type=Path),
     help="GeoTIFF for the standard error of every pixel (reflectance), as calibrated on held-out places.",
 )
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Keep finished rows in a folder beside the output, and go on from those of a run that was interrupted.",
-)
 @click.option("--preview", type=click.Path(path_type=Path), help="PNG with input, bicubic and enhanced side by side.")
 @output_choice
 @verbosity

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsgan.enhance.arrays import enhance_array, is_array
+from rsgan.enhance.batches import Kept, Step
 from rsgan.enhance.options import chosen_part
 from rsgan.enhance.outputs import kept_tags
 from rsgan.enhance.paths import as_paths, placed, refuse_the_input, refuse_twice
+from rsgan.enhance.resuming import notes_of_kept, resumed
 from rsgan.enhance.speckle import (
     Network,
     Remove,
@@ -37,7 +39,7 @@ from rsgan.enhance.speckle_method import (
     Way,
     chosen_method,
 )
-from rsgan.enhance.walk import Floats, Progress, Restore, Step, keep_stored, walk
+from rsgan.enhance.walk import Progress, keep_stored, walk
 from rsgan.errors import ConfigError, ModelError, OutputError, RsganError, RsganWarning
 from rsgan.geo import RasterWriter, Scene, Window, WindowPlan, plan
 from rsgan.metrics.speckle_tally import SpeckleFigures, SpeckleTally
@@ -129,7 +131,7 @@ class DespeckleJob:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user must be told before the work."""
-        return self.scene.notes
+        return (*self.scene.notes, *notes_of_kept(self.path, self.options))
 
     def lines(self, *, verbose: bool = False) -> list[str]:
         """The plan in words; more of them on request."""
@@ -264,12 +266,19 @@ class DespeckleJob:
             fewest=self.method.looks[0],
         )
         remove = self._remove(statistics, same_polarisation(self.scene.bands))
-        enhancer = SpeckleEnhancer(remove, self.method.reach, keep_ratio=options.ratio is not None)
+        enhancer = SpeckleEnhancer(
+            remove, self.method.reach, keep_ratio=options.ratio is not None, stride=self.method.stride
+        )
         tallies = tuple(
             SpeckleTally(float(looks), (float(rho[0]), float(rho[1])))
             for looks, rho in zip(statistics.looks, statistics.correlation, strict=True)
         )
-        with self.writer() as writer, self.ratio_writer() or nullcontext() as ratio:
+        method = self.method.name if self.method.model is None else self.method.model.sha256
+        with (
+            resumed(self.path, options, [self.scene], method, part=self.part) as rows,
+            self.writer() as writer,
+            self.ratio_writer() or nullcontext() as ratio,
+        ):
             walk(
                 self.scene,
                 enhancer,
@@ -277,9 +286,11 @@ class DespeckleJob:
                 windows=self.windows,
                 background=None,
                 second=ratio,
-                store=_tallied(keep_stored(self.stored), tallies),
+                store=keep_stored(self.stored),
                 batch=options.batch,
                 progress=progress,
+                tally=_Tallies(tallies),
+                rows=rows,
             )
             figures = tuple(tally.figures() for tally in tallies)
             writer.update_tags(**self._tags(statistics, figures))
@@ -316,17 +327,24 @@ def _rounded(values: Sequence[float] | NDArray[np.floating]) -> str:
     return json.dumps([float(f"{value:.4g}") if np.isfinite(value) else None for value in values])
 
 
-def _tallied(store: Restore, tallies: Sequence[SpeckleTally]) -> Restore:
-    """The same as `store`, with observed and despeckled intensity added to each band's tally."""
+@dataclass(frozen=True)
+class _Tallies:
+    """The tallies of all bands, as the window walk wants them; see `walk.Tally`."""
 
-    def stored(enhanced: Floats, step: Step, valid: NDArray[np.bool_], scene: Scene, nodata: float | None) -> Any:  # noqa: ANN401
-        rows, columns = step.inner
-        observed, keep = step.values[:, rows, columns], step.window.keep
-        for tally, *planes in zip(tallies, observed, enhanced, valid, strict=True):
-            tally.add(*planes, row=keep.row_off, column=keep.col_off)
-        return store(enhanced, step, valid, scene, nodata)
+    bands: tuple[SpeckleTally, ...]
 
-    return stored
+    def add(self, step: Step, kept: Kept, valid: NDArray[np.bool_]) -> None:
+        observed, place = step.values[:, step.inner[0], step.inner[1]], step.window.keep
+        for tally, *planes in zip(self.bands, observed, kept.values, valid, strict=True):
+            tally.add(*planes, row=place.row_off, column=place.col_off)
+
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        states = [tally.state() for tally in self.bands]
+        return {f"{number}_{name}": values for number, state in enumerate(states) for name, values in state.items()}
+
+    def go_on(self, state: Mapping[str, NDArray[np.float64]]) -> None:
+        for number, tally in enumerate(self.bands):
+            tally.go_on({name: state[f"{number}_{name}"] for name in tally.state()})
 
 
 def default_output(first: Path) -> Path:

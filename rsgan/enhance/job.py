@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, fields
+from contextlib import nullcontext
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +20,14 @@ from rsgan.enhance.method import Method
 from rsgan.enhance.options import Options, chosen_part
 from rsgan.enhance.outputs import Outputs
 from rsgan.enhance.preview import save_preview
-from rsgan.enhance.scene_enhancer import SceneEnhancer
+from rsgan.enhance.resuming import notes_of_kept, resumed
+from rsgan.enhance.scene_enhancer import residual_rms
 from rsgan.enhance.statistics import SceneStatistics, scene_statistics
-from rsgan.enhance.walk import GuideView, Progress, Resumption, walk
-from rsgan.geo import KeptRows, Scene, Window, WindowPlan, plan
+from rsgan.enhance.walk import GuideView, Progress, Sums, walk
+from rsgan.geo import Scene, Window, WindowPlan, plan
 from rsgan.model import choose_device
 from rsgan.nn.generators import ResidualGeneratorConfig
 
-_OF_NO_PIXEL = ("batch", "device", "overwrite", "cog", "resume", "uncertainty")
-"""Options that change no pixel, or none beyond rounding."""
 _PARTS = {2: "half", 4: "quarter", 8: "eighth"}
 
 
@@ -128,9 +124,7 @@ class Job:
             for path in self.scene.unused
             if path in finer
         ]
-        kept = KeptRows.place(self.outputs.path)
-        if kept.exists() and not self.options.resume:
-            notes.append(f"{kept} holds finished rows of an interrupted run; --resume goes on from them.")
+        notes += notes_of_kept(self.outputs.path, self.options)
         if self.options.adapt and self.options.uncertainty is not None:
             notes.append("the standard errors are calibrated for the model as it comes, not as it is adapted.")
         return tuple(notes)
@@ -217,11 +211,13 @@ class Job:
             generator = enhancer.generator.to("cpu")
             adaptation = adapt(generator, self.scene, self.guiding, statistics, progress=progress)
             enhancer = self.method.bind(statistics, self.options, adaptation.generator)
-        rows = KeptRows.of(self.outputs.path, self._made_of()) if self.options.resume else None
+        sums, outputs = Sums(), self.outputs
+        scenes = (self.scene, *(() if self.guiding is None else (self.guiding.scene,)))
+        name = self.method.name if self.method.model is None else self.method.model.sha256
         with (
-            _telling_of(rows),
-            self.outputs.writer() as writer,
-            self.outputs.doubts_writer() or nullcontext() as doubts,
+            resumed(outputs.path, self.options, scenes, name, grid=outputs.grid) as rows,
+            outputs.writer() as writer,
+            outputs.doubts_writer() or nullcontext() as doubts,
         ):
             walk(
                 self.scene,
@@ -233,40 +229,25 @@ class Job:
                 second=doubts,
                 batch=self.options.batch,
                 progress=progress,
-                resumption=None if rows is None else Resumption(rows, enhancer.figures, enhancer.go_on),
+                tally=sums,
+                rows=rows,
             )
-            writer.update_tags(**self._tags(enhancer, adaptation))
+            residual = residual_rms(sums.figures)
+            writer.update_tags(**self._tags(statistics, residual, adaptation))
             if doubts is not None:
                 writer.assemble()  # a disk that is full now leaves neither of the two
-        if rows is not None:
-            rows.remove()
         seconds = time.perf_counter() - started
-        return Result(
-            self.outputs.path, enhancer.residual_rms, statistics, adaptation, self.options.uncertainty, seconds
-        )
-
-    def _made_of(self) -> dict[str, Any]:
-        """All that the pixels depend on."""
-        files = (*self.scene.files, *(() if self.guiding is None else self.guiding.scene.files))
-        there = {name: os.stat(name) for name in files if os.path.exists(name)}
-        how = {field.name: getattr(self.options, field.name) for field in fields(self.options)}
-        return {
-            "version": version("rsgan"),
-            "input": {name: [there[name].st_size, there[name].st_mtime_ns] if name in there else [] for name in files},
-            "method": self.method.name if self.method.model is None else self.method.model.sha256,
-            "bands": [*self.scene.bands],
-            "radiometry": str(self.scene.radiometry),
-            "grid": str(self.outputs.grid),
-            "settings": {name: str(value) for name, value in how.items() if name not in _OF_NO_PIXEL},
-        }
+        return Result(outputs.path, residual, statistics, adaptation, self.options.uncertainty, seconds)
 
     def _view(self, statistics: SceneStatistics) -> GuideView | None:
         if self.guiding is None or statistics.guide is None:
             return None
         return GuideView(self.guiding, statistics.guide.centre, self.outputs.order if self.options.stack else None)
 
-    def _tags(self, enhancer: SceneEnhancer, adaptation: Adaptation | None) -> dict[str, str]:
-        method, options, statistics = self.method, self.options, enhancer.statistics
+    def _tags(
+        self, statistics: SceneStatistics, residual: NDArray[np.float64], adaptation: Adaptation | None
+    ) -> dict[str, str]:
+        method, options = self.method, self.options
         file = {} if method.model is None else {"RSGAN_MODEL_SHA256": method.model.sha256}
         fitted = {} if adaptation is None else {"RSGAN_ADAPTED": str(adaptation)}
         return (
@@ -279,7 +260,7 @@ class Job:
                 "RSGAN_SHARPNESS": f"{self.sharpness:g}",
                 "RSGAN_SYMMETRIES": str(options.symmetries),
                 "RSGAN_CONSISTENCY": "on" if options.consistency else "off",
-                "RSGAN_CONSISTENCY_RMS": _rounded(enhancer.residual_rms),
+                "RSGAN_CONSISTENCY_RMS": _rounded(residual),
                 "RSGAN_NOISE": _rounded(statistics.noise),
                 "RSGAN_PSF_SIGMA": _rounded(statistics.sigma),
                 "RSGAN_STATISTICS": statistics.source,
@@ -310,17 +291,6 @@ class Job:
             caption=self.method.name,
             indexes=self.outputs.indexes,
         )
-
-
-@contextmanager
-def _telling_of(rows: KeptRows | None) -> Iterator[None]:
-    """Say with whatever ends the run early that finished rows are kept."""
-    try:
-        yield
-    except BaseException as error:
-        if rows is not None:
-            error.add_note(f"Finished rows are kept in {rows.folder}; the same command goes on from them.")
-        raise
 
 
 def plan_job(scene: Scene, guiding: Guiding | None, method: Method, out: Path, options: Options) -> Job:

@@ -71,6 +71,7 @@ class Running:
         symmetries: turned and mirrored passes that are averaged: 1, 2, 4 or 8; better, and as many times slower.
         overwrite: whether an existing output is replaced.
         cog: whether the output is a cloud-optimised GeoTIFF.
+        resume: whether finished rows are kept beside the output, and gone on from where they are there.
     """
 
     sharpness: float | None = None
@@ -83,6 +84,7 @@ class Running:
     symmetries: Symmetries = 4
     overwrite: bool = False
     cog: bool = True
+    resume: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant, whatever the scene.
@@ -113,7 +115,6 @@ class Options(Running):
         stack: whether the finer bands that guide are written beside the enhanced ones, all on one grid.
         adapt: whether a guided network is first fitted to the scene itself, one scale up.
         uncertainty: GeoTIFF for the standard error of every pixel, float32, reflectance; None writes none.
-        resume: whether finished rows are kept beside the output, and gone on from where they are there.
     """
 
     consistency: bool = True
@@ -122,7 +123,6 @@ class Options(Running):
     stack: bool = False
     adapt: bool = False
     uncertainty: Path | None = None
-    resume: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant, whatever the scene.
@@ -136,8 +136,8 @@ class Options(Running):
                 f"--uncertainty looks at how {PASSES} turned passes differ; --symmetries is {self.symmetries}. Give at "
                 f"least --symmetries {PASSES}."
             )
-        if self.resume and (self.uncertainty is not None or self.adapt):
-            raise RsganError("--resume is for runs without --uncertainty and --adapt. Leave one of them out.")
+        if self.resume and self.adapt:
+            raise RsganError("--resume is for runs without --adapt. Leave one of them out.")
         if self.noise is not None and not 0 <= self.noise < 1:
             raise RsganError(f"--noise {self.noise}: expected a reflectance, 0 up to 1 (0.001 is 10 DN of Sentinel-2).")
         if self.psf_sigma is not None and not 0 <= self.psf_sigma <= 0.6:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rsgan.enhance.batches import Floats, Inner, Made
 from rsgan.enhance.statistics import SceneStatistics
-from rsgan.enhance.walk import Floats
 from rsgan.errors import RsganError
 from rsgan.nn.generators import Generator, Guide, SensorState
 from rsgan.nn.precision import reduced
@@ -23,18 +22,6 @@ from rsgan.sensors.optical import degrade
 
 Precision = Literal["float32", "bfloat16"]
 Symmetries = Literal[1, 2, 4, 8]
-
-
-@contextmanager
-def enough_memory(observed: Floats) -> Iterator[None]:
-    """Say which flags help when memory does not suffice for a batch (N, C, h, w)."""
-    try:
-        yield
-    except (MemoryError, torch.cuda.OutOfMemoryError) as error:
-        n, _, height, width = observed.shape
-        raise RsganError(
-            f"not enough memory for {n} windows of {width} x {height} input pixels. Give a smaller --window or --batch."
-        ) from error
 
 
 @dataclass
@@ -53,9 +40,7 @@ class SceneEnhancer:
         head: network that tells how wrong pixels may be; None leaves that out.
         factor: what the head's standard errors are multiplied by.
         floor: reflectance that is added to them in square before that.
-        standard_error: (N, C, scale h, scale w) reflectance, of the batch that was enhanced last; None without a head.
-        squares: sum of squared residuals of degrade(enhanced) - observed per band, so far.
-        count: number of residuals per band, so far.
+        stride: input pixels of which a chip begins at a multiple.
     """
 
     generator: Generator | None
@@ -69,14 +54,10 @@ class SceneEnhancer:
     head: UncertaintyHead | None = None
     factor: float = 1.0
     floor: float = 0.0
-    standard_error: Floats | None = field(init=False, default=None)
-    squares: NDArray[np.float64] = field(init=False)
-    count: NDArray[np.int64] = field(init=False)
+    stride: int = 1
 
     def __post_init__(self) -> None:
         """Move the network to its device."""
-        bands = len(self.statistics.noise)
-        self.squares, self.count = np.zeros(bands), np.zeros(bands, dtype=np.int64)
         if self.generator is not None:
             layout = {"device": self.device, "memory_format": torch.channels_last}
             self.generator = self.generator.to(**layout)  # type: ignore[call-overload]
@@ -84,27 +65,26 @@ class SceneEnhancer:
             self.head = self.head.to(self.device)
 
     @torch.inference_mode()
-    def __call__(
-        self, observed: Floats, inner: tuple[slice, slice], valid: NDArray[np.bool_], guide: Floats | None = None
-    ) -> Floats:
-        """Enhance (N, C, h, w) reflectance and add to the consistency figure over the inner, valid pixels."""
+    def __call__(self, observed: Floats, inner: Inner, valid: NDArray[np.bool_], guide: Floats | None = None) -> Made:
+        """Enhance (N, C, h, w) reflectance; the figures are those of `consistency` over the inner, valid pixels."""
         scaling, count = self.statistics.scaling, len(observed)
         seen = torch.from_numpy(scaling.to_network(observed)).to(self.device, memory_format=torch.channels_last)
         spread = torch.from_numpy(scaling.spread).float()
         sigma = torch.from_numpy(self.statistics.sigma).float().expand(count, -1).to(self.device)
         noise = (torch.from_numpy(self.statistics.noise).float() / spread).expand(count, -1).to(self.device)
-        with enough_memory(observed), reduced(self.device, self.precision != "float32"):
+        with reduced(self.device, self.precision != "float32"):
             finer = None if guide is None else self._guide(observed, guide)
             enhanced, doubt = self._enhanced(seen, SensorState(sigma, noise), finer)
         residual = (degrade(enhanced, sigma, self.scale) - seen).cpu().numpy()[:, :, inner[0], inner[1]]
         usable = valid[:, :, inner[0], inner[1]]
         squares = np.square(np.where(usable, residual, 0), dtype=np.float64)
-        self.squares += squares.sum((0, 2, 3)) * scaling.spread**2
-        self.count += usable.sum((0, 2, 3))
+        figures = {"squares": squares.sum((2, 3)) * scaling.spread**2, "count": usable.sum((2, 3))}
+        error = None
         if self.head is not None:
             standard = self.head(enhanced, seen, doubt, noise).cpu().numpy() * scaling.spread[:, None, None]
-            self.standard_error = (self.factor * np.hypot(standard, self.floor)).astype(np.float32)
-        return scaling.to_reflectance(enhanced.cpu().numpy().astype(np.float64)).astype(np.float32)
+            error = (self.factor * np.hypot(standard, self.floor)).astype(np.float32)
+        reflectance = scaling.to_reflectance(enhanced.cpu().numpy().astype(np.float64)).astype(np.float32)
+        return Made(reflectance, error, figures)
 
     def _enhanced(self, seen: Tensor, sensor: SensorState, guide: Guide | None) -> tuple[Tensor, Tensor]:
         """Enhanced batch and its spread over turned passes, network units."""
@@ -128,20 +108,9 @@ class SceneEnhancer:
         units = statistics.guide.to_network(guide), statistics.scaling.to_network(estimate.cpu().numpy())
         return Guide(*(torch.from_numpy(values).to(self.device) for values in units))
 
-    @property
-    def beside(self) -> Floats | None:
-        """The standard error of the batch that was enhanced last; see `walk.Enhancer`."""
-        return self.standard_error
 
-    def figures(self) -> dict[str, NDArray[Any]]:
-        """What was summed up so far; see `walk.Resumption`."""
-        return {"squares": self.squares.copy(), "count": self.count.copy()}
-
-    def go_on(self, figures: Mapping[str, NDArray[Any]]) -> None:
-        """Sum up from there on."""
-        self.squares, self.count = figures["squares"].astype(np.float64), figures["count"].astype(np.int64)
-
-    @property
-    def residual_rms(self) -> NDArray[np.float64]:
-        """RMS of degrade(enhanced) - observed per band, reflectance; NaN for a band without a valid pixel."""
-        return np.where(self.count > 0, np.sqrt(self.squares / np.maximum(self.count, 1)), np.nan)
+def residual_rms(figures: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """RMS of degrade(enhanced) - observed per band, reflectance, of summed figures; NaN without a valid pixel."""
+    squares, count = figures["squares"], figures["count"]
+    rms: NDArray[np.float64] = np.where(count > 0, np.sqrt(squares / np.maximum(count, 1)), np.nan)
+    return rms

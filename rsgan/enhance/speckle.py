@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rsgan.enhance.scene_enhancer import Precision, Symmetries, enough_memory
+from rsgan.enhance.batches import Floats, Inner, Made
+from rsgan.enhance.scene_enhancer import Precision, Symmetries
 from rsgan.enhance.statistics import representative
-from rsgan.enhance.walk import Floats
 from rsgan.filters.speckle import FILTERS, quegan_yu
 from rsgan.geo import Scene
 from rsgan.nn.generators import DespeckleGenerator, SpeckleState
@@ -140,7 +140,7 @@ class Network:
         mask = torch.from_numpy(valid)[None, None].to(observed)
         law = (told, self.statistics.correlation[band : band + 1])
         speckle = SpeckleState(*(torch.from_numpy(x.astype(np.float32)).to(self.device) for x in law))
-        with enough_memory(values[None, None]), reduced(self.device, self.precision != "float32"):
+        with reduced(self.device, self.precision != "float32"):
             enhanced = despeckled_passes(self.generator, observed, speckle, mask, passes=self.symmetries)
         made: Floats = np.exp(enhanced[0, 0].double().cpu().numpy() + level).astype(np.float32)
         return made
@@ -181,7 +181,7 @@ def multitemporal(groups: tuple[tuple[int, ...], ...], statistics: SpeckleStatis
     return remove
 
 
-@dataclass
+@dataclass(frozen=True)
 class SpeckleEnhancer:
     """A method bound to one scene, as the window walk wants it: intensity in, intensity without speckle out.
 
@@ -189,22 +189,20 @@ class SpeckleEnhancer:
         remove: what is done to the bands of one window.
         halo: pixels that an output pixel can depend on, to each side.
         keep_ratio: whether the ratio image is kept for the second raster.
+        stride: pixels of which a chip begins at a multiple.
         scale: output pixels per input pixel.
-        beside: (N, C, h, w) ratio image of the batch that was despeckled last; None if it is not kept.
     """
 
     remove: Remove
     halo: int
     keep_ratio: bool = False
+    stride: int = 1
     scale: int = 1
-    beside: Floats | None = field(init=False, default=None)
 
-    def __call__(
-        self, observed: Floats, inner: tuple[slice, slice], valid: NDArray[np.bool_], guide: Floats | None = None
-    ) -> Floats:
+    def __call__(self, observed: Floats, inner: Inner, valid: NDArray[np.bool_], guide: Floats | None = None) -> Made:
         """Despeckle (N, C, h, w) intensity; `inner` and `guide` are of no use here."""
         enhanced = np.stack([self.remove(values, usable) for values, usable in zip(observed, valid, strict=True)])
+        ratio = None
         if self.keep_ratio:
-            usable = valid & (enhanced > 0)
-            self.beside = np.divide(observed, enhanced, out=np.full_like(observed, np.nan), where=usable)
-        return enhanced
+            ratio = np.divide(observed, enhanced, out=np.full_like(observed, np.nan), where=valid & (enhanced > 0))
+        return Made(enhanced, ratio)

@@ -22,6 +22,7 @@ from rsgan.enhance.options import Reading, chosen_part
 from rsgan.enhance.outputs import kept_tags
 from rsgan.enhance.paths import as_paths, placed, refuse_the_input, refuse_twice
 from rsgan.enhance.preview import check_preview, worth_showing
+from rsgan.enhance.resuming import notes_of_kept, resumed
 from rsgan.enhance.translation import (
     Direction,
     TranslateOptions,
@@ -32,7 +33,7 @@ from rsgan.enhance.translation import (
     windows_of,
 )
 from rsgan.enhance.twin import carried_out
-from rsgan.enhance.walk import Progress, walk
+from rsgan.enhance.walk import Progress, Sums, walk
 from rsgan.errors import OutputError, RsganError
 from rsgan.geo import RasterWriter, Scene, Window, WindowPlan, open_quantity
 from rsgan.geo.files import open_raster
@@ -123,7 +124,7 @@ class TranslateJob:
                 f"the scene has pixels of {metres(self.scene)}; {card.name} was trained for {card.gsd_m:g} m. "
                 "It runs, but its held-out figures do not speak for this scene."
             )
-        return tuple(notes)
+        return (*notes, *notes_of_kept(self.path, self.options))
 
     def lines(self, *, verbose: bool = False) -> list[str]:
         """The plan in words; more of them on request."""
@@ -169,7 +170,7 @@ class TranslateJob:
         options, (source, target) = self.options, self.domains
         keep = options.transmission is not None
         return TranslationEnhancer(
-            self.way, source, target, choose_device(options.device), options.precision, self._widest, keep
+            self.way, source, target, choose_device(options.device), options.precision, self.way.receptive_field, keep
         )
 
     def _stored(self) -> Radiometry | Backscatter | None:
@@ -265,7 +266,14 @@ class TranslateJob:
         started, enhancer = time.perf_counter(), self._enhancer()
         source, target = self.domains
         background = source.to_physical(np.zeros((len(source.bands), 1, 1)))[:, 0, 0]
-        with self.writer() as writer, self.transmission_writer() or nullcontext() as beside:
+        sums = Sums()
+        with (
+            resumed(
+                self.path, self.options, [self.scene], self.model.sha256, direction=self.direction, part=self.part
+            ) as rows,
+            self.writer() as writer,
+            self.transmission_writer() or nullcontext() as beside,
+        ):
             walk(
                 self.scene,
                 enhancer,
@@ -276,8 +284,11 @@ class TranslateJob:
                 store=stored_as(self._stored()),
                 batch=self.options.batch,
                 progress=progress,
+                tally=sums,
+                rows=rows,
             )
-            change = enhancer.change / max(enhancer.count, 1) if source.bands == target.bands else None
+            figures = sums.figures
+            change = figures["change"] / max(int(figures["count"]), 1) if figures else None
             writer.update_tags(**self._tags(change))
             if beside is not None:
                 writer.assemble()  # a disk that is full now leaves neither of the two

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from rsgan.card import Domain
+from rsgan.enhance.batches import Floats, Inner, Made, Step
 from rsgan.enhance.options import Running
-from rsgan.enhance.scene_enhancer import Precision, enough_memory
-from rsgan.enhance.walk import Floats, Restore, Step
+from rsgan.enhance.scene_enhancer import Precision
+from rsgan.enhance.walk import Restore
 from rsgan.errors import GridError, ModelError
 from rsgan.geo import FILL_REACH, Scene, Window, WindowPlan, plan
 from rsgan.model import Model
@@ -52,13 +53,9 @@ class TranslationEnhancer:
         target: what comes out.
         device: where to compute.
         precision: inside the network.
-        halo: pixels that the walk keeps around a window: all that it reads, so that origins stay multiples of the
-            stride.
+        halo: pixels that an output pixel can depend on, to each side.
         keep_transmission: whether the transmission is kept for the second raster.
         scale: output pixels per input pixel.
-        beside: (N, C, h, w) transmission of the batch that was translated last; None if it is not kept.
-        change: sum of (translated - observed) per band over valid pixels, so far.
-        count: valid pixels so far.
     """
 
     network: OneWay
@@ -69,34 +66,37 @@ class TranslationEnhancer:
     halo: int
     keep_transmission: bool = False
     scale: int = 1
-    beside: Floats | None = field(init=False, default=None)
-    change: NDArray[np.float64] = field(init=False)
-    count: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         """Move the network to its device."""
         self.network = self.network.to(self.device)
-        self.change = np.zeros(len(self.target.bands))
+
+    @property
+    def stride(self) -> int:
+        """Pixels of which a chip begins at a multiple."""
+        return self.network.stride
 
     @torch.inference_mode()
-    def __call__(
-        self, observed: Floats, inner: tuple[slice, slice], valid: NDArray[np.bool_], guide: Floats | None = None
-    ) -> Floats:
-        """Translate (N, C, h, w); `guide` is of no use here."""
-        seen = torch.from_numpy(self.source.to_network(observed)).to(self.device)
-        with enough_memory(observed), reduced(self.device, self.precision != "float32"):
+    def __call__(self, observed: Floats, inner: Inner, valid: NDArray[np.bool_], guide: Floats | None = None) -> Made:
+        """Translate (N, C, h, w); `guide` is of no use here.
+
+        Where both domains have the same bands, the figures are `change`, the sum of (translated - observed) per band
+        over valid pixels, and `count`, their number.
+        """
+        seen, beside = torch.from_numpy(self.source.to_network(observed)).to(self.device), None
+        with reduced(self.device, self.precision != "float32"):
             made = self.network(seen)
             if self.keep_transmission and isinstance(self.network, HazeGenerator):
                 wavelengths = torch.tensor(self.network.config.wavelengths_um, device=self.device)
-                self.beside = transmission(self.network.haze(seen), wavelengths).float().cpu().numpy()
+                beside = transmission(self.network.haze(seen), wavelengths).float().cpu().numpy()
         translated = self.target.to_physical(made.float().cpu().numpy())
-        if self.source.bands == self.target.bands:
-            rows, columns = inner
-            usable = np.all(valid[:, :, rows, columns], axis=1, keepdims=True)
-            difference = (translated - observed)[:, :, rows, columns] * usable
-            self.change += difference.sum((0, 2, 3), dtype=np.float64)
-            self.count += int(usable.sum())
-        return translated
+        if self.source.bands != self.target.bands:
+            return Made(translated, beside)
+        rows, columns = inner
+        usable = np.all(valid[:, :, rows, columns], axis=1, keepdims=True)
+        difference = (translated - observed)[:, :, rows, columns] * usable
+        change = difference.sum((2, 3), dtype=np.float64)
+        return Made(translated, beside, {"change": change, "count": usable.sum((1, 2, 3))})
 
 
 def stored_as(meaning: Radiometry | Backscatter | None) -> Restore:

@@ -5,16 +5,19 @@ One thread reads ahead, one writes behind, so that neither disk nor compression 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rsgan.enhance.batches import Batches, Enhancer, Floats, Kept, Step, trimmed, zoomed
 from rsgan.enhance.guiding import Guiding
+from rsgan.errors import RsganWarning
 from rsgan.geo import (
     Canvas,
     KeptRows,
@@ -27,56 +30,53 @@ from rsgan.geo import (
     fill,
     scale_window,
 )
-from rsgan.geo.rows import Figures
+from rsgan.geo.rows import Figures, Finished
 from rsgan.radiometry import Backscatter
 
-Floats = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 """Called with (windows done, windows in all)."""
+Engine = Callable[[Iterable[list[Step]]], Iterator[tuple[list[Step], list[Kept]]]]
+"""Computes batches, in their order."""
 
 
-class Enhancer(Protocol):
-    """Whatever makes a batch of observed chips better.
+class Tally(Protocol):
+    """What is summed up over the windows of a scene, in their order."""
 
-    Attributes:
-        scale: output pixels per input pixel.
-        halo: input pixels that an output pixel can depend on, to each side.
-    """
-
-    @property
-    def scale(self) -> int: ...  # noqa: D102
-
-    @property
-    def halo(self) -> int: ...  # noqa: D102
-
-    @property
-    def beside(self) -> Floats | None:
-        """What goes into the second raster, (N, C, scale h, scale w), of the batch that was enhanced last; or None."""
+    def add(self, step: Step, kept: Kept, valid: NDArray[np.bool_]) -> None:
+        """Take one window; `valid` (C, H, W) says which of its kept pixels count."""
         ...
 
-    def __call__(
-        self, observed: Floats, inner: tuple[slice, slice], valid: NDArray[np.bool_], guide: Floats | None = None
-    ) -> Floats:
-        """Enhance (N, C, h, w) reflectance, guided by (N, G, scale h, scale w) if there is a guide.
+    def state(self) -> Figures:
+        """All that was summed up so far, by name."""
+        ...
 
-        `inner` and `valid` say which input pixels count for its own figures.
-        """
+    def go_on(self, state: Figures) -> None:
+        """Sum up from there on."""
         ...
 
 
-@dataclass(frozen=True)
-class Resumption:
-    """How an interrupted run goes on.
+@dataclass
+class Sums:
+    """The sums of what an enhancer says of each window.
 
     Attributes:
-        rows: finished ones, which are not done again; those of this run join them.
-        figures: gives what the enhancer has summed up so far.
-        go_on: lets it sum up from there on.
+        figures: by name, so far.
     """
 
-    rows: KeptRows
-    figures: Callable[[], Figures]
-    go_on: Callable[[Figures], None]
+    figures: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def add(self, step: Step, kept: Kept, valid: NDArray[np.bool_]) -> None:
+        """See `Tally`."""
+        for name, values in kept.figures.items():
+            self.figures[name] = self.figures.get(name, 0) + values
+
+    def state(self) -> Figures:
+        """See `Tally`."""
+        return dict(self.figures)
+
+    def go_on(self, state: Figures) -> None:
+        """See `Tally`."""
+        self.figures = dict(state)
 
 
 @dataclass(frozen=True)
@@ -94,49 +94,30 @@ class GuideView:
     order: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True)
-class Step:
-    """One window, read and filled: `values` (C, h, w) with halo, `inner` where the kept pixels lie in it.
-
-    `guide` holds the finer bands over the same ground, (G, scale h, scale w).
-    """
-
-    window: WindowPlan
-    values: Floats
-    valid: NDArray[np.bool_]
-    inner: tuple[slice, slice]
-    guide: Floats | None = None
-
-
 def _read(
-    scene: Scene, window: WindowPlan, background: NDArray[np.floating] | None, halo: int, view: GuideView | None
+    scene: Scene,
+    window: WindowPlan,
+    background: NDArray[np.floating] | None,
+    enhancer: Enhancer,
+    view: GuideView | None,
 ) -> Step:
     """Read a window, fill its holes, then let go of the pixels that only the filling needed."""
     chip = scene.read(window.read)
     if background is None:
         return Step(window, chip.values, chip.valid, window.inner)
     values = fill(chip, background)
-    rows, row_inner = _trim(window.inner[0], values.shape[1], halo)
-    columns, column_inner = _trim(window.inner[1], values.shape[2], halo)
+    rows, row_inner = trimmed(window.inner[0], values.shape[1], enhancer.halo, enhancer.stride)
+    columns, column_inner = trimmed(window.inner[1], values.shape[2], enhancer.halo, enhancer.stride)
     guide = None
     if view is not None:
         fine = fill(view.guiding.read(window.read), view.background)
-        guide = fine[:, _zoomed(rows, view.guiding.scale), _zoomed(columns, view.guiding.scale)]
+        guide = fine[:, zoomed(rows, view.guiding.scale), zoomed(columns, view.guiding.scale)]
     return Step(window, values[:, rows, columns], chip.valid[:, rows, columns], (row_inner, column_inner), guide)
 
 
 Stored = NDArray[Any]
 Restore = Callable[[Floats, Step, NDArray[np.bool_], Scene, float | None], Stored]
 """Called with kept physical values, their step, what is valid in them, the scene and the output's nodata."""
-
-
-def _zoomed(pixels: slice, scale: int) -> slice:
-    return slice(pixels.start * scale, pixels.stop * scale)
-
-
-def _trim(inner: slice, size: int, halo: int) -> tuple[slice, slice]:
-    start, stop = max(inner.start - halo, 0), min(inner.stop + halo, size)
-    return slice(start, stop), slice(inner.start - start, inner.stop - start)
 
 
 def _grouped(steps: Iterator[Step], batch: int) -> Iterator[list[Step]]:
@@ -163,6 +144,15 @@ def restore(enhanced: Floats, valid: NDArray[np.bool_], scene: Scene, nodata: fl
         invalid = ~np.repeat(np.repeat(valid, scale, axis=1), scale, axis=2)
         dn[invalid] = np.array(nodata).astype(dn.dtype)
     return dn
+
+
+def _restored(scale: int) -> Restore:
+    """`restore`, as the walk calls it."""
+
+    def restored(enhanced: Floats, step: Step, valid: NDArray[np.bool_], scene: Scene, nodata: float | None) -> Stored:
+        return restore(enhanced, valid, scene, nodata, scale)
+
+    return restored
 
 
 def keep_stored(radiometry: Backscatter) -> Restore:
@@ -195,7 +185,9 @@ def walk(
     store: Restore | None = None,
     batch: int = 1,
     progress: Progress | None = None,
-    resumption: Resumption | None = None,
+    tally: Tally | None = None,
+    rows: KeptRows | None = None,
+    engine: Engine | None = None,
 ) -> None:
     """Enhance every window of a plan and write it where it belongs.
 
@@ -211,72 +203,97 @@ def walk(
         store: physical values -> stored numbers; None restores reflectance, see `restore`.
         batch: windows per call of the enhancer.
         progress: called after each batch.
-        resumption: keeps finished rows, and leaves those out that an interrupted run has kept; without a second
-            writer.
+        tally: sums up what the windows say; None does not.
+        rows: keep what is finished, and hold what an interrupted run has finished, which is not done again.
+        engine: computes the batches; None computes them here, one after the other.
+
+    Warns:
+        RsganWarning: memory did not suffice for a window, so that it was done in pieces.
     """
-    origin = windows[0].keep
-    row = _Row(resumption)
-    with Canvas(writer, row.finished) as canvas, Canvas(second) if second is not None else nullcontext() as besides:
-        first = origin.row_off + row.restored(canvas, enhancer.scale)
+    origin, stored = windows[0].keep, store or _restored(enhancer.scale)
+    row = _Row(rows, tally or Sums())
+    beside = Canvas(second, row.finished_beside) if second is not None else nullcontext()
+    with Canvas(writer, row.finished) as canvas, beside as besides:
+        first = origin.row_off + row.restored(canvas, besides) // enhancer.scale
         left = [window for window in windows if window.keep.row_off >= first]
         done = len(windows) - len(left)
         if done and progress is not None:
             progress(done, len(windows))
 
-        def put(group: list[Step], enhanced: Floats, doubts: Floats | None, figures: Figures) -> None:
-            row.figures = figures
-            rows, columns = (_zoomed(s, enhancer.scale) for s in group[0].inner)
-            for number, (step, chip) in enumerate(zip(group, enhanced[:, :, rows, columns], strict=True)):
-                kept = step.valid[:, step.inner[0], step.inner[1]]
-                if store is not None:
-                    dn = store(chip, step, kept, scene, writer.nodata)
-                else:
-                    dn = restore(chip, kept, scene, writer.nodata, enhancer.scale)
+        def put(group: list[Step], made: list[Kept]) -> None:
+            for step, kept in zip(group, made, strict=True):
+                valid = step.valid[:, step.inner[0], step.inner[1]]
+                row.tally.add(step, kept, valid)
+                dn = stored(kept.values, step, valid, scene, writer.nodata)
                 if view is not None and view.order is not None:
                     dn = _stacked(dn, view, step.window.keep, writer.nodata)
                 place = scale_window(_relative(step.window, origin), enhancer.scale)
+                if besides is not None and kept.beside is not None:
+                    besides.add(_masked(kept.beside, valid, enhancer.scale), place)
                 canvas.add(dn, place)
-                if besides is not None and doubts is not None:
-                    besides.add(_masked(doubts[number, :, rows, columns], kept, enhancer.scale), place)
 
         def read(window: WindowPlan) -> Step:
-            return _read(scene, window, background, enhancer.halo, view)
+            return _read(scene, window, background, enhancer, view)
 
         with behind() as later, ahead(read, left, batch) as steps:
-            for group in _grouped(steps, batch):
-                valid = np.stack([step.valid for step in group])
-                guides = [step.guide for step in group if step.guide is not None]
-                guide = np.stack(guides) if guides else None
-                enhanced = enhancer(np.stack([step.values for step in group]), group[0].inner, valid, guide)
-                doubts = None if second is None else enhancer.beside
-                later(partial(put, group, enhanced, doubts, {} if resumption is None else resumption.figures()))
+            for group, made in _telling_of_pieces((engine or at_once(Batches(enhancer)))(_grouped(steps, batch))):
+                later(partial(put, group, made))
                 done += len(group)
                 if progress is not None:
                     progress(done, len(windows))
 
 
+def at_once(batches: Callable[[Sequence[Step]], list[Kept]]) -> Engine:
+    """The engine that computes every batch here, when it is asked for."""
+
+    def engine(groups: Iterable[list[Step]]) -> Iterator[tuple[list[Step], list[Kept]]]:
+        return ((group, batches(group)) for group in groups)
+
+    return engine
+
+
+def _telling_of_pieces(batches: Iterator[tuple[list[Step], list[Kept]]]) -> Iterator[tuple[list[Step], list[Kept]]]:
+    """Warn when windows begin to be done in pieces, or in smaller ones."""
+    halvings = 0
+    for group, made in batches:
+        if made[0].halvings > halvings:
+            halvings = made[0].halvings
+            height, width = group[0].values.shape[1:]
+            warnings.warn(
+                f"not enough memory for windows of {width} x {height} input pixels; each is done in {2**halvings} "
+                "pieces, which is slower. A smaller --window or --batch avoids that.",
+                RsganWarning,
+                stacklevel=3,
+            )
+        yield group, made
+
+
 class _Row:
     """Which row band is in the making, and what was summed up until its end."""
 
-    def __init__(self, resumption: Resumption | None) -> None:
-        self.resumption, self.number = resumption, 0
-        self.figures: Figures = {}
+    def __init__(self, rows: KeptRows | None, tally: Tally) -> None:
+        self.rows, self.tally, self.number = rows, tally, 0
+        self.beside: Stored | None = None
 
-    def restored(self, canvas: Canvas, scale: int) -> int:
-        """Put what was finished before in its place; gives the observed rows that are done."""
-        if self.resumption is None:
-            return 0
+    def restored(self, canvas: Canvas, besides: Canvas | None) -> int:
+        """Put what was finished before in its place; gives the output rows that are done."""
         done = 0
-        for band, figures in self.resumption.rows.kept():
-            done = canvas.restore(band)
-            self.resumption.go_on(figures)
+        for kept in () if self.rows is None else self.rows.kept():
+            done = canvas.restore(kept.band)
+            if besides is not None and kept.beside is not None:
+                besides.restore(kept.beside)
+            self.tally.go_on(kept.figures)
             self.number += 1
-        return done // scale
+        return done
+
+    def finished_beside(self, band: Stored) -> None:
+        """The same row band of the second raster, which comes first."""
+        self.beside = band
 
     def finished(self, band: Stored) -> None:
         """Keep a row band, where rows are kept."""
-        if self.resumption is not None:
-            self.resumption.rows.keep(self.number, band, self.figures)
+        if self.rows is not None:
+            self.rows.keep(self.number, Finished(band, self.beside, self.tally.state()))
         self.number += 1
 
 

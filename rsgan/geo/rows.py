@@ -22,6 +22,21 @@ Figures = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
+class Finished:
+    """A finished row band.
+
+    Attributes:
+        band: (C, H, W) as stored.
+        beside: the same rows of a second raster; None without.
+        figures: what was summed up until its end.
+    """
+
+    band: npt.NDArray[Any]
+    beside: npt.NDArray[Any] | None
+    figures: Figures
+
+
+@dataclass(frozen=True)
 class KeptRows:
     """Row bands of one output, from the top down, each a file that is whole or not there.
 
@@ -65,17 +80,19 @@ class KeptRows:
             )
         return cls(folder)
 
-    def keep(self, number: int, band: npt.NDArray[Any], figures: Figures) -> None:
-        """Keep a row band (C, H, W), and what was summed up until its end.
+    def keep(self, number: int, finished: Finished) -> None:
+        """Keep a row band.
 
         Raises:
             OutputError: the disk is full or cannot be written.
         """
         partial = self.folder / f"{number:06}.partial"
+        arrays: dict[str, Any] = {f"figure_{name}": values for name, values in finished.figures.items()}
+        if finished.beside is not None:
+            arrays["beside"] = finished.beside
         try:
-            arrays: dict[str, Any] = {f"figure_{name}": values for name, values in figures.items()}
             with partial.open("wb") as file:
-                np.savez(file, band=band, **arrays)
+                np.savez(file, band=finished.band, **arrays)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(partial, self._file(number))
@@ -86,17 +103,17 @@ class KeptRows:
                 "--resume out."
             ) from error
 
-    def kept(self) -> Iterator[tuple[npt.NDArray[Any], dict[str, npt.NDArray[Any]]]]:
-        """Row bands and figures from the top down, as far as they are there and whole."""
+    def kept(self) -> Iterator[Finished]:
+        """Row bands from the top down, as far as they are there and whole."""
         number = 0
         while self._file(number).exists():
             try:
                 with self._file(number).open("rb") as file, np.load(file, allow_pickle=False) as found:
-                    names = [name for name in found.files if name != "band"]
-                    band, figures = found["band"], {name.removeprefix("figure_"): found[name] for name in names}
+                    arrays = {name: found[name] for name in found.files}
+                band, beside = arrays.pop("band"), arrays.pop("beside", None)
             except (OSError, ValueError, KeyError, EOFError, BadZipFile):
                 return
-            yield band, figures
+            yield Finished(band, beside, {name.removeprefix("figure_"): values for name, values in arrays.items()})
             number += 1
 
     def remove(self) -> None:

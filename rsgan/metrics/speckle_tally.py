@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -182,6 +182,29 @@ class SpeckleTally:
         self.lags.add(ratio)
         self.edges.add(ratio, enhanced)
         self.blocks.add(observed, enhanced, ratio)
+
+    def state(self) -> dict[str, Floats]:
+        """All that was summed up so far, by name."""
+        lags = np.array([self.lags.square, self.lags.mean, self.lags.count])
+        return {
+            "sums": self.sums.copy(),
+            "histogram": self.histogram.copy(),
+            "lags": lags,
+            "lag_products": self.lags.products.copy(),
+            "lag_counts": self.lags.counts.copy(),
+            "edges": self.edges.sums.copy(),
+            "blocks": self.blocks.figures,
+            "block_histogram": self.blocks.histogram.copy(),
+        }
+
+    def go_on(self, state: Mapping[str, Floats]) -> None:
+        """Sum up from a `state` on."""
+        self.sums, self.histogram = state["sums"], state["histogram"]
+        square, mean, count = state["lags"].tolist()
+        self.lags.square, self.lags.mean, self.lags.count = square, mean, int(count)
+        self.lags.products, self.lags.counts = state["lag_products"], state["lag_counts"]
+        self.edges.sums = state["edges"]
+        self.blocks.found, self.blocks.histogram = [state["blocks"]], state["block_histogram"]
 
     def figures(self) -> SpeckleFigures:
         """The figures; NaN where nothing could be measured."""

@@ -23,7 +23,7 @@ def enhance(observed: np.ndarray, symmetries: int) -> np.ndarray:
         generator, statistics, torch.device("cpu"), 2, generator.receptive_field, symmetries=symmetries
     )
     inner = slice(0, observed.shape[2]), slice(0, observed.shape[3])
-    return enhancer(observed.astype(np.float32), inner, np.ones(observed.shape, bool))
+    return enhancer(observed.astype(np.float32), inner, np.ones(observed.shape, bool)).values
 
 
 @pytest.fixture

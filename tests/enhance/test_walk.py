@@ -12,6 +12,7 @@ from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rsgan.enhance.batches import Made
 from rsgan.enhance.walk import walk
 from rsgan.geo import FILL_REACH, RasterWriter, Scene, plan
 
@@ -46,20 +47,18 @@ WALKS = st.fixed_dictionaries(
 class Identity:
     """Repeats every pixel, and remembers what it was given."""
 
-    def __init__(self, scale: int, halo: int = 0) -> None:
-        self.scale, self.halo = scale, halo
+    def __init__(self, scale: int, halo: int = 0, stride: int = 1) -> None:
+        self.scale, self.halo, self.stride = scale, halo, stride
         self.batches: list[tuple[int, ...]] = []
         self.seen = 0
         self.lowest = np.inf
 
-    def __call__(
-        self, observed: np.ndarray, inner: tuple[slice, slice], valid: np.ndarray, guide: None = None
-    ) -> np.ndarray:
+    def __call__(self, observed: np.ndarray, inner: tuple[slice, slice], valid: np.ndarray, guide: None = None) -> Made:
         assert observed.shape == valid.shape
         self.batches.append(observed.shape)
         self.seen += valid[:, :, inner[0], inner[1]].sum()
         self.lowest = min(self.lowest, float(observed.min()))
-        return observed.repeat(self.scale, axis=2).repeat(self.scale, axis=3)
+        return Made(observed.repeat(self.scale, axis=2).repeat(self.scale, axis=3))
 
 
 def run_identity(

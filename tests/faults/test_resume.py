@@ -22,14 +22,6 @@ from rsgan.geo import KeptRows
 QUICK: dict[str, Any] = {"symmetries": 1, "window": 64, "cog": False}
 
 
-@pytest.fixture
-def scene(make_raster: Callable[..., Path]) -> Path:
-    """Four bands of 200 x 100 pixels, with a hole."""
-    values = np.random.default_rng(0).integers(500, 3000, (4, 200, 100)).astype(np.uint16)
-    values[:, 120:130, 20:40] = 0
-    return make_raster("scene.tif", values, nodata=0, descriptions=("B02", "B03", "B04", "B08"), scales=(1e-4,) * 4)
-
-
 class Stop(Exception):
     """What ends a run early here."""
 
@@ -66,6 +58,51 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(scene: Path, tmp_path: Pat
     assert rest[0] >= max(1, (stop_after // 2 - 1) * 2)  # two windows in a row; the last one may be done again
     assert content(parts) == content(whole)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["parts.tif", "scene.tif", "whole.tif"]
+
+
+@pytest.fixture
+def sar(make_raster: Callable[..., Path]) -> Path:
+    """Two bands of 200 x 100 pixels, four looks, with a border that shows nothing."""
+    values = np.random.default_rng(0).gamma(4.0, 0.025, (2, 200, 100)).astype(np.float32)
+    values[:, :, :9] = 0
+    return make_raster("sar.tif", values, descriptions=("VV", "VH"))
+
+
+@pytest.mark.parametrize("task", ["superres", "despeckle", "translate"])
+def test_a_second_raster_goes_on_too(scene: Path, sar: Path, tmp_path: Path, task: str) -> None:
+    from rsgan.enhance import despeckle, translate
+
+    whole, parts = tmp_path / "whole.tif", tmp_path / "parts.tif"
+
+    def enhance(out: Path, *, resume: bool, stop_after: int | None = None) -> int:
+        beside = out.with_name(f"{out.stem}_beside.tif")
+        how: dict[str, Any] = {"window": 64, "cog": False, "resume": resume}
+        if task == "superres":
+            job: Any = prepare([scene], out, options=Options(**how, symmetries=4, uncertainty=beside))
+        elif task == "despeckle":
+            options = despeckle.DespeckleOptions(**how, symmetries=1, ratio=beside)
+            job = despeckle.prepare([sar], out, options=options)
+        else:
+            options = translate.TranslateOptions(**how, transmission=beside)
+            job = translate.prepare([scene], out, options=options)
+
+        def progress(done: int, total: int) -> None:
+            told.append(done)
+            if done == stop_after:
+                raise Stop
+
+        told: list[int] = []
+        with job:
+            job.run(progress)
+        return told[0]
+
+    enhance(whole, resume=False)
+    with pytest.raises(Stop):
+        enhance(parts, resume=True, stop_after=6)
+    assert enhance(parts, resume=True) >= 4
+    assert content(parts) == content(whole)
+    assert content(tmp_path / "parts_beside.tif") == content(tmp_path / "whole_beside.tif")
+    assert not KeptRows.place(parts).exists()
 
 
 def test_rows_of_another_run_are_refused(scene: Path, tmp_path: Path) -> None:
@@ -111,8 +148,8 @@ def test_a_full_disk_keeps_what_is_there(scene: Path, tmp_path: Path, monkeypatc
 
 
 def test_what_cannot_be_gone_on_from_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RsganError, match="--resume is for runs without --uncertainty"):
-        Options(resume=True, uncertainty=tmp_path / "doubt.tif")
+    with pytest.raises(RsganError, match="--resume is for runs without --adapt"):
+        Options(resume=True, adapt=True)
     (tmp_path / ".out.tif.rows").write_text("a file")
     with pytest.raises(OutputError, match="Leave --resume out"):
         KeptRows.of(tmp_path / "out.tif", {"a": 1})
@@ -138,7 +175,7 @@ def test_a_killed_command_goes_on(scene: Path, tmp_path: Path, seconds: float) -
     there = len(list(rows.glob("*.npz")))
     if process.returncode == -signal.SIGKILL and not (tmp_path / "out.tif").exists():
         assert there >= 1
-        assert json.loads((rows / "plan.json").read_text(encoding="utf-8"))["bands"] == ["B02", "B03", "B04", "B08"]
+        assert json.loads((rows / "plan.json").read_text(encoding="utf-8"))["bands"] == [["B02", "B03", "B04", "B08"]]
         assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
     whole = tmp_path / "whole.tif"
     run(scene, whole, resume=False, symmetries=8, cog=True)
