@@ -45,7 +45,7 @@ def carried_out_each(
         return False
     _refuse(sources, settings)
     rows, failed = [], 0
-    with _made(settings["out_folder"], keep=not dry_run):
+    with _made(settings["out_folder"], keep=not dry_run), _one_cluster(None if dry_run else settings.get("cluster")):
         for number, source in enumerate(sources, start=1):
             started = time.perf_counter()
             talk([f"scene {number} of {len(sources)}: {source}"], quiet=quiet)
@@ -85,6 +85,18 @@ def _refuse(sources: Sequence[str], settings: dict[str, Any]) -> None:
             raise click.UsageError(
                 f"{other} and {source} would have outputs of one name in {settings['out_folder']}. Run them apart."
             )
+
+
+@contextmanager
+def _one_cluster(asked: str | None) -> Iterator[None]:
+    """One connection for all scenes."""
+    if asked is None:
+        yield
+        return
+    from rsgan.enhance.cluster import connected
+
+    with connected(asked):
+        yield
 
 
 @contextmanager

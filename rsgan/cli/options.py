@@ -243,10 +243,12 @@ def nodata_choice(command: Command) -> Command:
 
 
 def running_choice(side: int) -> Callable[[Command], Command]:
-    """Add how any task runs: --window of `side` pixels, --batch, --device, --precision, --bbox, --crop."""
+    """Add how any task runs: --window of `side` pixels, --batch, --device, --precision, --cluster, --bbox, --crop."""
 
     def added(command: Command) -> Command:
-        command = device_choice(precision_choice(part_choice(command)))
+        workers = "dask scheduler whose workers compute the windows; local:4 starts four processes here."
+        command = click.option("--cluster", metavar="tcp://HOST:PORT|local:N", help=workers)(part_choice(command))
+        command = device_choice(precision_choice(command))
         command = click.option(
             "--batch", type=int, default=1, show_default=True, help="Windows per call of the network."
         )(command)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -18,33 +19,25 @@ from numpy.typing import NDArray
 
 from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.batches import Kept, Step
+from rsgan.enhance.cluster import computing
 from rsgan.enhance.options import chosen_part
 from rsgan.enhance.outputs import kept_tags
 from rsgan.enhance.paths import as_paths, placed, refuse_the_input, refuse_twice
 from rsgan.enhance.resuming import notes_of_kept, resumed
-from rsgan.enhance.speckle import (
-    Network,
-    Remove,
-    SpeckleEnhancer,
-    SpeckleStatistics,
-    classical,
-    multitemporal,
-    same_polarisation,
-    speckle_statistics,
-)
+from rsgan.enhance.speckle import SpeckleStatistics, same_polarisation, speckle_statistics
 from rsgan.enhance.speckle_method import (
     DespeckleOptions,
     SarReading,
     SpeckleMethod,
     Way,
+    bound,
     chosen_method,
 )
 from rsgan.enhance.walk import Progress, keep_stored, walk
-from rsgan.errors import ConfigError, ModelError, OutputError, RsganError, RsganWarning
+from rsgan.errors import ConfigError, OutputError, RsganError, RsganWarning
 from rsgan.geo import RasterWriter, Scene, Window, WindowPlan, plan
 from rsgan.metrics.speckle_tally import SpeckleFigures, SpeckleTally
 from rsgan.model import choose_device
-from rsgan.nn.generators import DespeckleGenerator
 from rsgan.radiometry import SAR_INPUT_DTYPES, Backscatter
 
 
@@ -174,7 +167,7 @@ class DespeckleJob:
     def _seconds_per_pixel(self, side: int = 256) -> float:
         looks = np.ones(1)
         statistics = SpeckleStatistics(looks, np.zeros((1, 2)), np.zeros(1), (), "")
-        remove = self._remove(statistics, groups=((0,),))
+        remove = bound(self.method, self.options.for_workers, statistics, ((0,),)).remove
         chip, valid = np.ones((1, side, side), np.float32), np.ones((1, side, side), bool)
         remove(chip, valid)
         started = time.perf_counter()
@@ -239,18 +232,6 @@ class DespeckleJob:
             control_points=self.scene.control_points(self.part),
         )
 
-    def _remove(self, statistics: SpeckleStatistics, groups: tuple[tuple[int, ...], ...]) -> Remove:
-        model, options = self.method.model, self.options
-        if model is not None:
-            generator = model.generator(options.sharpness)
-            if not isinstance(generator, DespeckleGenerator):
-                raise ModelError(f"{model.card.name} is for {model.card.task}, not for despeckling.")
-            device = choose_device(options.device)
-            return Network(generator, statistics, device, options.precision, options.symmetries, self.method.looks)
-        if self.method.name == "quegan-yu":
-            return multitemporal(groups, statistics, options.filter_size)
-        return classical(self.method.name, statistics, options.filter_size)
-
     def run(self, progress: Progress | None = None) -> Despeckled:
         """Do it.
 
@@ -265,10 +246,7 @@ class DespeckleJob:
             correlation=options.correlation,
             fewest=self.method.looks[0],
         )
-        remove = self._remove(statistics, same_polarisation(self.scene.bands))
-        enhancer = SpeckleEnhancer(
-            remove, self.method.reach, keep_ratio=options.ratio is not None, stride=self.method.stride
-        )
+        bind = partial(bound, self.method, options.for_workers, statistics, same_polarisation(self.scene.bands))
         tallies = tuple(
             SpeckleTally(float(looks), (float(rho[0]), float(rho[1])))
             for looks, rho in zip(statistics.looks, statistics.correlation, strict=True)
@@ -278,10 +256,11 @@ class DespeckleJob:
             resumed(self.path, options, [self.scene], method, part=self.part) as rows,
             self.writer() as writer,
             self.ratio_writer() or nullcontext() as ratio,
+            computing(options.cluster, bind) as engine,
         ):
             walk(
                 self.scene,
-                enhancer,
+                bind(),
                 writer,
                 windows=self.windows,
                 background=None,
@@ -291,6 +270,7 @@ class DespeckleJob:
                 progress=progress,
                 tally=_Tallies(tallies),
                 rows=rows,
+                engine=engine,
             )
             figures = tuple(tally.figures() for tally in tallies)
             writer.update_tags(**self._tags(statistics, figures))

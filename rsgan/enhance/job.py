@@ -6,6 +6,7 @@ import json
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from rsgan.enhance.adapt import Adaptation, adapt
 from rsgan.enhance.choice import departs, metres
+from rsgan.enhance.cluster import computing
 from rsgan.enhance.guiding import Guiding
 from rsgan.enhance.method import Method
 from rsgan.enhance.options import Options, chosen_part
@@ -206,11 +208,12 @@ class Job:
             sigma=self.options.psf_sigma,
         )
         enhancer = self.method.bind(statistics, self.options)
-        adaptation = None
+        adaptation, fitted = None, None
         if self.options.adapt and self.guiding is not None and enhancer.generator is not None:
             generator = enhancer.generator.to("cpu")
             adaptation = adapt(generator, self.scene, self.guiding, statistics, progress=progress)
-            enhancer = self.method.bind(statistics, self.options, adaptation.generator)
+            fitted = adaptation.generator
+            enhancer = self.method.bind(statistics, self.options, fitted)
         sums, outputs = Sums(), self.outputs
         scenes = (self.scene, *(() if self.guiding is None else (self.guiding.scene,)))
         name = self.method.name if self.method.model is None else self.method.model.sha256
@@ -218,6 +221,9 @@ class Job:
             resumed(outputs.path, self.options, scenes, name, grid=outputs.grid) as rows,
             outputs.writer() as writer,
             outputs.doubts_writer() or nullcontext() as doubts,
+            computing(
+                self.options.cluster, partial(self.method.bind, statistics, self.options.for_workers, fitted)
+            ) as engine,
         ):
             walk(
                 self.scene,
@@ -231,6 +237,7 @@ class Job:
                 progress=progress,
                 tally=sums,
                 rows=rows,
+                engine=engine,
             )
             residual = residual_rms(sums.figures)
             writer.update_tags(**self._tags(statistics, residual, adaptation))

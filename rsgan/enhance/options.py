@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from rsgan.catalogue import RGBN_SENSOR
 from rsgan.enhance.scene_enhancer import Precision, Symmetries
@@ -13,7 +15,12 @@ from rsgan.geo import Scene, Window
 from rsgan.model import Device
 from rsgan.nn.uncertainty import PASSES
 
+if TYPE_CHECKING:
+    from distributed import Client
+
 SMALLEST_WINDOW = 64
+CLUSTER = re.compile(r"local:(?P<processes>[1-9][0-9]*)|[a-z]+://.+")
+"""What names a dask cluster."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class Running:
         overwrite: whether an existing output is replaced.
         cog: whether the output is a cloud-optimised GeoTIFF.
         resume: whether finished rows are kept beside the output, and gone on from where they are there.
+        cluster: dask cluster that computes the windows: address of its scheduler, "local:N", or a client of it.
     """
 
     sharpness: float | None = None
@@ -85,6 +93,7 @@ class Running:
     overwrite: bool = False
     cog: bool = True
     resume: bool = False
+    cluster: str | Client | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant, whatever the scene.
@@ -102,6 +111,16 @@ class Running:
             raise RsganError(f"--symmetries {self.symmetries}: give 1, 2, 4 or 8.")
         if self.bbox is not None and self.crop is not None:
             raise RsganError("--bbox and --crop both choose a part of the scene; give one of them.")
+        if isinstance(self.cluster, str) and not CLUSTER.fullmatch(self.cluster):
+            raise RsganError(
+                f"--cluster {self.cluster}: expected the address of a dask scheduler, as in tcp://192.168.0.1:8786, or "
+                "local:4 for four processes of this machine."
+            )
+
+    @property
+    def for_workers(self) -> Self:
+        """The same for those who compute: they have no cluster of their own."""
+        return replace(self, cluster=None)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from rsgan.enhance.options import Running
+from rsgan.enhance.speckle import Network, Remove, SpeckleEnhancer, SpeckleStatistics, classical, multitemporal
 from rsgan.errors import ConfigError, ModelError, RsganError
 from rsgan.filters.speckle import reach
-from rsgan.model import Model, find_model, open_model
+from rsgan.model import Model, choose_device, find_model, open_model
 from rsgan.nn.generators import DespeckleGenerator
 from rsgan.radiometry import Quantity
 
@@ -122,3 +123,28 @@ def chosen_method(method: Way, model: str | Path | None, options: DespeckleOptio
     if not isinstance(generator, DespeckleGenerator):
         raise ModelError(f"--model {opened.card.name} has no generator that despeckles.")
     return SpeckleMethod(opened.card.name, generator.receptive_field, generator.config.stride, opened)
+
+
+def bound(
+    method: SpeckleMethod,
+    options: DespeckleOptions,
+    statistics: SpeckleStatistics,
+    groups: tuple[tuple[int, ...], ...],
+) -> SpeckleEnhancer:
+    """A method bound to a scene; `groups` are the bands that show one polarisation at several dates.
+
+    Raises:
+        ModelError: the model does not despeckle.
+    """
+    remove: Remove
+    if method.model is not None:
+        generator = method.model.generator(options.sharpness)
+        if not isinstance(generator, DespeckleGenerator):
+            raise ModelError(f"{method.model.card.name} is for {method.model.card.task}, not for despeckling.")
+        device = choose_device(options.device)
+        remove = Network(generator, statistics, device, options.precision, options.symmetries, method.looks)
+    elif method.name == "quegan-yu":
+        remove = multitemporal(groups, statistics, options.filter_size)
+    else:
+        remove = classical(method.name, statistics, options.filter_size)
+    return SpeckleEnhancer(remove, method.reach, keep_ratio=options.ratio is not None, stride=method.stride)

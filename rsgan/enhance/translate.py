@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from rsgan.card import Domain
 from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.choice import departs, metres
+from rsgan.enhance.cluster import computing
 from rsgan.enhance.options import Reading, chosen_part
 from rsgan.enhance.outputs import kept_tags
 from rsgan.enhance.paths import as_paths, placed, refuse_the_input, refuse_twice
@@ -27,6 +29,7 @@ from rsgan.enhance.translation import (
     Direction,
     TranslateOptions,
     TranslationEnhancer,
+    bound,
     domains_of,
     stored_as,
     way_of,
@@ -159,19 +162,17 @@ class TranslateJob:
         return int(max(max(w.read.width, w.read.height) for w in self.windows))
 
     def _seconds_per_pixel(self, side: int = 256) -> float:
-        enhancer, count = self._enhancer(), len(self.scene.bands)
+        enhancer, count = self._bind(), len(self.scene.bands)
         chip, valid = np.ones((1, count, side, side), np.float32), np.ones((1, count, side, side), bool)
         enhancer(chip, (slice(0, side), slice(0, side)), valid)
         started = time.perf_counter()
         enhancer(chip, (slice(0, side), slice(0, side)), valid)
         return (time.perf_counter() - started) / side**2
 
-    def _enhancer(self) -> TranslationEnhancer:
-        options, (source, target) = self.options, self.domains
-        keep = options.transmission is not None
-        return TranslationEnhancer(
-            self.way, source, target, choose_device(options.device), options.precision, self.way.receptive_field, keep
-        )
+    @property
+    def _bind(self) -> Callable[[], TranslationEnhancer]:
+        """What makes the enhancer, here or elsewhere; it knows no file."""
+        return partial(bound, self.way, *self.domains, self.options.for_workers)
 
     def _stored(self) -> Radiometry | Backscatter | None:
         """What the output's numbers mean; None for the target's units themselves, in float32.
@@ -263,7 +264,7 @@ class TranslateJob:
         Raises:
             RsganError: the scene cannot be read, or the output not written; no output is left then.
         """
-        started, enhancer = time.perf_counter(), self._enhancer()
+        started, enhancer = time.perf_counter(), self._bind()
         source, target = self.domains
         background = source.to_physical(np.zeros((len(source.bands), 1, 1)))[:, 0, 0]
         sums = Sums()
@@ -273,6 +274,7 @@ class TranslateJob:
             ) as rows,
             self.writer() as writer,
             self.transmission_writer() or nullcontext() as beside,
+            computing(self.options.cluster, self._bind) as engine,
         ):
             walk(
                 self.scene,
@@ -286,6 +288,7 @@ class TranslateJob:
                 progress=progress,
                 tally=sums,
                 rows=rows,
+                engine=engine,
             )
             figures = sums.figures
             change = figures["change"] / max(int(figures["count"]), 1) if figures else None

@@ -17,7 +17,7 @@ from rsgan.enhance.scene_enhancer import Precision
 from rsgan.enhance.walk import Restore
 from rsgan.errors import GridError, ModelError
 from rsgan.geo import FILL_REACH, Scene, Window, WindowPlan, plan
-from rsgan.model import Model
+from rsgan.model import Model, choose_device
 from rsgan.nn.generators import TranslationGenerator
 from rsgan.nn.generators.haze import HazeGenerator
 from rsgan.nn.generators.translation import PROBED, OneWay
@@ -97,6 +97,12 @@ class TranslationEnhancer:
         difference = (translated - observed)[:, :, rows, columns] * usable
         change = difference.sum((2, 3), dtype=np.float64)
         return Made(translated, beside, {"change": change, "count": usable.sum((1, 2, 3))})
+
+
+def bound(way: OneWay, source: Domain, target: Domain, options: TranslateOptions) -> TranslationEnhancer:
+    """A way as the options want it."""
+    keep, device = options.transmission is not None, choose_device(options.device)
+    return TranslationEnhancer(way, source, target, device, options.precision, way.receptive_field, keep)
 
 
 def stored_as(meaning: Radiometry | Backscatter | None) -> Restore:

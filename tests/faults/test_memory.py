@@ -81,7 +81,7 @@ def test_pieces_give_the_pixels_of_the_whole(
 
 @pytest.mark.parametrize("kind", ERRORS)
 def test_whoever_says_so(scene: Path, narrow: Callable[..., list[tuple[int, ...]]], kind: str) -> None:
-    shapes = narrow("superres", 20_000, kind)
+    shapes = narrow("superres", 19_000, kind)
     result = CliRunner().invoke(
         main, ["superres", str(scene), "-o", str(scene.with_name("o.tif")), "--symmetries", "1"]
     )
