@@ -17,10 +17,12 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
 from affine import Affine
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from benchmarks.results import record, table
@@ -77,20 +79,27 @@ CASES = (
 )
 
 
-def draw(case: Case, path: Path) -> None:
-    """A scene of smooth noise, under speckle for radar."""
+def content_of(case: Case, side: int) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Smooth noise, under speckle for radar: (C, side, side) stored numbers, and names of the bands."""
     rng = np.random.default_rng(0)
-    smooth = ndimage.gaussian_filter(rng.standard_normal((case.bands, case.side, case.side)), (0, 1.5, 1.5))
-    profile = {
-        "driver": "GTiff", "width": case.side, "height": case.side, "count": case.bands, "crs": "EPSG:32633",
+    smooth = ndimage.gaussian_filter(rng.standard_normal((case.bands, side, side)), (0, 1.5, 1.5))
+    if case.bands == 1:
+        return (0.1 * np.exp(3 * smooth) * rng.gamma(4, 0.25, smooth.shape)).astype(np.float32), ("VV",)
+    return (smooth * 1500 + 2000).clip(1, 9000).astype(np.uint16), RGBN
+
+
+def profile_of(case: Case, side: int) -> dict[str, Any]:
+    """How such a scene is stored."""
+    return {
+        "driver": "GTiff", "width": side, "height": side, "count": case.bands, "crs": "EPSG:32633",
         "transform": Affine(10, 0, 5e5, 0, -10, 5e6), "tiled": True, "compress": "deflate",
     }  # fmt: skip
-    if case.bands == 1:
-        values = (0.1 * np.exp(3 * smooth) * rng.gamma(4, 0.25, smooth.shape)).astype(np.float32)
-        names: tuple[str, ...] = ("VV",)
-    else:
-        values, names = (smooth * 1500 + 2000).clip(1, 9000).astype(np.uint16), RGBN
-    with rasterio.open(path, "w", dtype=values.dtype, **profile) as dataset:
+
+
+def draw(case: Case, path: Path) -> None:
+    """A scene of the case."""
+    values, names = content_of(case, case.side)
+    with rasterio.open(path, "w", dtype=values.dtype, **profile_of(case, case.side)) as dataset:
         dataset.write(values)
         dataset.descriptions = names
 

@@ -243,9 +243,12 @@ def nodata_choice(command: Command) -> Command:
 
 
 def running_choice(side: int) -> Callable[[Command], Command]:
-    """Add how any task runs: --window of `side` pixels, --batch, --device, --precision, --cluster, --bbox, --crop."""
+    """Add how any task runs: --window of `side` pixels, --batch, where and by what it is computed, and which part."""
 
     def added(command: Command) -> Command:
+        kinds = click.Choice(["torch", "onnx", "openvino"])
+        same = "What computes the network; onnx and openvino on the CPU, with the same result."
+        command = click.option("--backend", type=kinds, default="torch", show_default=True, help=same)(command)
         workers = "dask scheduler whose workers compute the windows; local:4 starts four processes here."
         command = click.option("--cluster", metavar="tcp://HOST:PORT|local:N", help=workers)(part_choice(command))
         command = device_choice(precision_choice(command))
@@ -260,7 +263,9 @@ def running_choice(side: int) -> Callable[[Command], Command]:
 
 
 def output_choice(command: Command) -> Command:
-    """Add --dry-run, --overwrite, --resume, and --out-folder with --skip-existing for many scenes."""
+    """Add --dry-run, --overwrite, --resume, --no-cog, and --out-folder with --skip-existing for many scenes."""
+    plain = "Write a plain tiled GeoTIFF: larger, and quicker by the second copy that a cloud-optimised one takes."
+    command = click.option("--cog/--no-cog", default=True, help=plain)(command)
     keep = "Keep finished rows in a folder beside the output, and go on from those of a run that was interrupted."
     command = click.option("--resume", is_flag=True, help=keep)(command)
     leave = "With --out-folder: leave scenes whose output is there already."

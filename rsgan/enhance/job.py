@@ -207,27 +207,24 @@ class Job:
             noise=self.options.noise,
             sigma=self.options.psf_sigma,
         )
-        enhancer = self.method.bind(statistics, self.options)
-        adaptation, fitted = None, None
-        if self.options.adapt and self.guiding is not None and enhancer.generator is not None:
-            generator = enhancer.generator.to("cpu")
+        adaptation, model = None, self.method.model
+        if self.options.adapt and self.guiding is not None and model is not None:
+            generator = model.generator(self.options.sharpness)
             adaptation = adapt(generator, self.scene, self.guiding, statistics, progress=progress)
-            fitted = adaptation.generator
-            enhancer = self.method.bind(statistics, self.options, fitted)
+        fitted = None if adaptation is None else adaptation.generator
+        bind = partial(self.method.bind, statistics, self.options.for_workers, fitted)
         sums, outputs = Sums(), self.outputs
         scenes = (self.scene, *(() if self.guiding is None else (self.guiding.scene,)))
-        name = self.method.name if self.method.model is None else self.method.model.sha256
+        name = self.method.name if model is None else model.sha256
         with (
             resumed(outputs.path, self.options, scenes, name, grid=outputs.grid) as rows,
             outputs.writer() as writer,
             outputs.doubts_writer() or nullcontext() as doubts,
-            computing(
-                self.options.cluster, partial(self.method.bind, statistics, self.options.for_workers, fitted)
-            ) as engine,
+            computing(self.options.cluster, bind) as engine,
         ):
             walk(
                 self.scene,
-                enhancer,
+                bind(),
                 writer,
                 windows=self.windows,
                 background=statistics.scaling.centre,

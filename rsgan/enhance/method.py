@@ -11,10 +11,11 @@ from rsgan.enhance.scene_enhancer import SceneEnhancer
 from rsgan.enhance.statistics import SceneStatistics
 from rsgan.filters.linear_injection import injection_reach
 from rsgan.geo import FILL_REACH
-from rsgan.model import Model, choose_device
+from rsgan.model import Model
 from rsgan.nn.generators import Generator
 from rsgan.nn.generators.residual import BICUBIC_REACH
 from rsgan.nn.uncertainty import UncertaintyHead
+from rsgan.runtimes import computed_by
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,12 @@ class Method:
         """The method bound to a scene, with another generator than the model's if one is given."""
         if generator is None and self.model is not None:
             generator = self.model.generator(options.sharpness)
+        if generator is not None:
+            generator = computed_by(options.backend, generator, consistency=options.consistency)
         return SceneEnhancer(
             generator,
             statistics,
-            choose_device(options.device),
+            options.place,
             self.scale,
             self.reach,
             options.precision,

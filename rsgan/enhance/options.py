@@ -6,14 +6,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, get_args
+
+import torch
 
 from rsgan.catalogue import RGBN_SENSOR
 from rsgan.enhance.scene_enhancer import Precision, Symmetries
 from rsgan.errors import GridError, RsganError
 from rsgan.geo import Scene, Window
-from rsgan.model import Device
+from rsgan.model import Device, choose_device
 from rsgan.nn.uncertainty import PASSES
+from rsgan.runtimes import Backend
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -73,6 +76,7 @@ class Running:
         batch: windows per call of the network.
         device: where to compute.
         precision: inside the network.
+        backend: what computes the network: torch, or on the CPU ONNX Runtime or OpenVINO, with the same result.
         bbox: (left, bottom, right, top) in the scene's coordinates; None takes the whole scene.
         crop: (column, row, width, height) in input pixels; None takes the whole scene.
         symmetries: turned and mirrored passes that are averaged: 1, 2, 4 or 8; better, and as many times slower.
@@ -87,6 +91,7 @@ class Running:
     batch: int = 1
     device: Device = "auto"
     precision: Precision = "float32"
+    backend: Backend = "torch"
     bbox: tuple[float, float, float, float] | None = None
     crop: tuple[int, int, int, int] | None = None
     symmetries: Symmetries = 4
@@ -111,11 +116,27 @@ class Running:
             raise RsganError(f"--symmetries {self.symmetries}: give 1, 2, 4 or 8.")
         if self.bbox is not None and self.crop is not None:
             raise RsganError("--bbox and --crop both choose a part of the scene; give one of them.")
+        if self.backend not in get_args(Backend):
+            raise RsganError(f"--backend {self.backend}: give {', '.join(get_args(Backend))}.")
+        if self.backend != "torch" and (self.device not in ("auto", "cpu") or self.precision != "float32"):
+            raise RsganError(
+                f"--backend {self.backend} computes on the CPU in float32. Leave --device and --precision out, or give "
+                "--backend torch."
+            )
         if isinstance(self.cluster, str) and not CLUSTER.fullmatch(self.cluster):
             raise RsganError(
                 f"--cluster {self.cluster}: expected the address of a dask scheduler, as in tcp://192.168.0.1:8786, or "
                 "local:4 for four processes of this machine."
             )
+
+    @property
+    def place(self) -> torch.device:
+        """Where tensors lie.
+
+        Raises:
+            RsganError: the device is not there.
+        """
+        return torch.device("cpu") if self.backend != "torch" else choose_device(self.device)
 
     @property
     def for_workers(self) -> Self:

@@ -13,7 +13,7 @@ from typing import Any
 from rsgan.enhance.options import Running
 from rsgan.geo import KeptRows, Scene
 
-_OF_NO_PIXEL = ("batch", "device", "overwrite", "cog", "resume", "cluster")
+_OF_NO_PIXEL = ("batch", "device", "backend", "overwrite", "cog", "resume", "cluster")
 """Options that change no pixel, or none beyond rounding."""
 
 

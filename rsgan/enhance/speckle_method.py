@@ -10,9 +10,10 @@ from rsgan.enhance.options import Running
 from rsgan.enhance.speckle import Network, Remove, SpeckleEnhancer, SpeckleStatistics, classical, multitemporal
 from rsgan.errors import ConfigError, ModelError, RsganError
 from rsgan.filters.speckle import reach
-from rsgan.model import Model, choose_device, find_model, open_model
+from rsgan.model import Model, find_model, open_model
 from rsgan.nn.generators import DespeckleGenerator
 from rsgan.radiometry import Quantity
+from rsgan.runtimes import computed_by
 
 Way = Literal["network", "lee", "refined-lee", "lee-sigma", "gamma-map", "frost", "boxcar", "quegan-yu"]
 """`network` runs a model; the others are learning-free filters, `quegan-yu` one for several dates."""
@@ -141,8 +142,8 @@ def bound(
         generator = method.model.generator(options.sharpness)
         if not isinstance(generator, DespeckleGenerator):
             raise ModelError(f"{method.model.card.name} is for {method.model.card.task}, not for despeckling.")
-        device = choose_device(options.device)
-        remove = Network(generator, statistics, device, options.precision, options.symmetries, method.looks)
+        network = computed_by(options.backend, generator)
+        remove = Network(network, statistics, options.place, options.precision, options.symmetries, method.looks)
     elif method.name == "quegan-yu":
         remove = multitemporal(groups, statistics, options.filter_size)
     else:

@@ -15,14 +15,15 @@ from rsgan.enhance.batches import Floats, Inner, Made, Step
 from rsgan.enhance.options import Running
 from rsgan.enhance.scene_enhancer import Precision
 from rsgan.enhance.walk import Restore
-from rsgan.errors import GridError, ModelError
+from rsgan.errors import GridError, ModelError, RsganError
 from rsgan.geo import FILL_REACH, Scene, Window, WindowPlan, plan
-from rsgan.model import Model, choose_device
+from rsgan.model import Model
 from rsgan.nn.generators import TranslationGenerator
 from rsgan.nn.generators.haze import HazeGenerator
 from rsgan.nn.generators.translation import PROBED, OneWay
 from rsgan.nn.precision import reduced
 from rsgan.radiometry import Backscatter, Radiometry
+from rsgan.runtimes import computed_by
 from rsgan.sensors.atmosphere import transmission
 
 Direction = Literal["forth", "back"]
@@ -41,6 +42,18 @@ class TranslateOptions(Running):
 
     window: int = 1024
     transmission: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant, whatever the scene.
+
+        Raises:
+            RsganError: naming the flag.
+        """
+        super().__post_init__()
+        if self.transmission is not None and self.backend != "torch":
+            raise RsganError(
+                f"--transmission: --backend {self.backend} computes the result alone. Leave one of them out."
+            )
 
 
 @dataclass
@@ -101,8 +114,8 @@ class TranslationEnhancer:
 
 def bound(way: OneWay, source: Domain, target: Domain, options: TranslateOptions) -> TranslationEnhancer:
     """A way as the options want it."""
-    keep, device = options.transmission is not None, choose_device(options.device)
-    return TranslationEnhancer(way, source, target, device, options.precision, way.receptive_field, keep)
+    network, keep = computed_by(options.backend, way), options.transmission is not None
+    return TranslationEnhancer(network, source, target, options.place, options.precision, way.receptive_field, keep)
 
 
 def stored_as(meaning: Radiometry | Backscatter | None) -> Restore:

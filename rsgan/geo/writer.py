@@ -234,7 +234,7 @@ class RasterWriter:
             "blockxsize": BLOCK_PX,
             "blockysize": BLOCK_PX,
             "compress": "deflate",
-            "zlevel": 1 if self.cog else 6,
+            "zlevel": 1,
             "predictor": {"i": 2, "u": 2, "f": 3}.get(np.dtype(self.dtype).kind, 1),
             "BIGTIFF": "IF_SAFER",
         }
