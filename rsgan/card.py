@@ -81,6 +81,10 @@ class Uncertainty(BaseModel):
     floor: float = Field(default=0.0, ge=0)
 
 
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\\\x00-\x1f.][^/\\\x00-\x1f]*$")]
+"""Of a model or domain: part of file names, so no folder."""
+
+
 class Domain(BaseModel):
     """One side of a translation: what its rasters hold, and the fixed link to network units.
 
@@ -98,7 +102,7 @@ class Domain(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: Name
     quantity: Literal["reflectance", "intensity", "number"] = "reflectance"
     sensor: str | None = None
     bands: tuple[str, ...] = Field(min_length=1)
@@ -196,7 +200,7 @@ class ModelCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
-    name: str
+    name: Name
     task: Literal["superres", "despeckle", "translate"]
     sensor: str
     bands: tuple[str, ...]

@@ -247,12 +247,44 @@ def open_model(name: str | Path) -> Model:
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: not a whole model file ({error}). Copy or download it again.") from error
     model = Model(card, tensors, path)
-    try:
-        model.generator(1.0 if model.has_adversarial else 0.0)
-        if card.discriminator is not None:
-            model.discriminator()
-        if card.uncertainty is not None:
-            model.uncertainty()
-    except (RuntimeError, KeyError) as error:
-        raise ModelError(f"{path}: its weights do not fit the architecture in its card ({error}).") from error
+    _check_weights(model)
     return model
+
+
+def _check_weights(model: Model) -> None:
+    """Refuse what does not fit before it costs memory: a card can name a network that no machine could hold.
+
+    Raises:
+        ModelError: names, shapes or types differ from those of the card's networks, or weights are not finite.
+    """
+    card, head = model.card, model.card.uncertainty
+    try:
+        with torch.device("meta"):  # shapes without numbers
+            generator = build_generator(card.generator).state_dict()
+            parts = {"faithful.": generator}
+            if model.has_adversarial:
+                parts["adversarial."] = generator
+            if card.discriminator is not None:
+                parts["discriminator."] = build_discriminator(card.discriminator).state_dict()
+            if head is not None:
+                parts["uncertainty."] = UncertaintyHead(head.head).state_dict()
+    except (RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise _misfit(model.path, str(error)) from error
+    wanted = {prefix + key: _look(value) for prefix, part in parts.items() for key, value in part.items()}
+    found = {key: _look(value) for key, value in model.tensors.items()}
+    for key in sorted(wanted.keys() | found.keys()):
+        if wanted.get(key) != found.get(key):
+            raise _misfit(model.path, f"{key} is {found.get(key, 'absent')}, expected {wanted.get(key, 'absent')}")
+    for key, value in model.tensors.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise ModelError(f"{model.path}: {key} holds numbers that are not finite. Copy it again, or train it anew.")
+
+
+def _look(value: Tensor) -> str:
+    """Kind and shape of a tensor, in words."""
+    kind = "floats" if value.is_floating_point() else str(value.dtype).removeprefix("torch.")
+    return f"{' x '.join(map(str, value.shape)) or 'one'} {kind}"
+
+
+def _misfit(path: Path, reason: str) -> ModelError:
+    return ModelError(f"{path}: its weights do not fit the architecture in its card ({reason}).")

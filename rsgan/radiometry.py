@@ -46,6 +46,10 @@ _SMALLEST_DB: Final = 1e-6
 """Smallest decibels per stored unit of integers: float32 intensity tells apart 10 log10(1 + 2**-24) = 2.6e-7 dB."""
 
 
+FILL_VALUES_FROM: Final = 1e30
+"""No reflectance and no intensity is as large."""
+
+
 @dataclass(frozen=True)
 class Radiometry:
     """How stored numbers (dn) become reflectance, per band: reflectance = dn * scale + offset.
@@ -134,8 +138,11 @@ class Radiometry:
         return dn
 
     def usable(self, dn: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        """(C, H, W) True where a stored number is a measurement: everywhere for integers, else where it is finite."""
-        return np.ones(dn.shape, np.bool_) if self.is_integer else np.isfinite(dn)
+        """(C, H, W) True where a stored number is a measurement: everywhere for integers.
+
+        For floats it is none where it is NaN, infinite, or as large as fill values that nobody declared: -3.4e38.
+        """
+        return np.ones(dn.shape, np.bool_) if self.is_integer else np.abs(dn) < FILL_VALUES_FROM
 
     def undeclared_nodata(self, *, has_mask: bool) -> float | None:
         """The nodata that a result declares where the scene declares none: NaN, or the lowest integer for a mask."""
@@ -272,12 +279,12 @@ class Backscatter:
     def usable(self, dn: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """(C, H, W) True where a stored number is a measurement.
 
-        It is none where it is NaN or infinite, where its intensity is beyond float32 (decibels outside -379 .. 385),
-        and, unless `zero_valid`, where intensity, amplitude or complex number is exactly 0. Negative intensities, as
-        subtracted noise leaves them, are measurements.
+        It is none where it is NaN, infinite or a fill value that nobody declared (-3.4e38), where its intensity is
+        beyond float32 (decibels outside -379 .. 385), and, unless `zero_valid`, where intensity, amplitude or complex
+        number is exactly 0. Negative intensities, as subtracted noise leaves them, are measurements.
         """
         quantity = self._quantity(dn)
-        usable = np.isfinite(quantity)
+        usable = np.abs(quantity) < FILL_VALUES_FROM
         if self.quantity == "db":
             return usable & (quantity >= _LOWEST_DB) & (quantity <= _HIGHEST_DB)
         return usable if self.zero_valid else usable & (quantity != 0.0)

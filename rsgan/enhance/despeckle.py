@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.batches import Kept, Step
 from rsgan.enhance.cluster import computing
-from rsgan.enhance.options import chosen_part
+from rsgan.enhance.options import chosen_part, refuse_too_wide
 from rsgan.enhance.outputs import kept_tags
 from rsgan.enhance.paths import as_paths, placed, refuse_the_input, refuse_twice
 from rsgan.enhance.resuming import notes_of_kept, resumed
@@ -372,6 +372,7 @@ def prepare(
             )
         target = Path(out) if out is not None else placed(default_output(Path(sources[0])), out_folder)
         part = chosen_part(scene, options)
+        refuse_too_wide(part, 1, np.dtype("float32"), len(scene.bands), options.window)
         windows = plan(scene.grid.shape, options.window, stride=way.stride, halo=way.reach, part=part)
         job = DespeckleJob(scene, way, target, options, part, tuple(windows), _stored(scene, options))
         job.check()

@@ -19,7 +19,7 @@ from rsgan.enhance.choice import departs, metres
 from rsgan.enhance.cluster import computing
 from rsgan.enhance.guiding import Guiding
 from rsgan.enhance.method import Method
-from rsgan.enhance.options import Options, chosen_part
+from rsgan.enhance.options import Options, chosen_part, refuse_too_wide
 from rsgan.enhance.outputs import Outputs
 from rsgan.enhance.preview import save_preview
 from rsgan.enhance.resuming import notes_of_kept, resumed
@@ -305,6 +305,8 @@ def plan_job(scene: Scene, guiding: Guiding | None, method: Method, out: Path, o
         OutputError: the output could not or should not be written.
     """
     part = chosen_part(scene, options)
+    count = len(scene.bands) + (len(guiding.scene.bands) if guiding is not None and options.stack else 0)
+    refuse_too_wide(part, method.scale, np.dtype(scene.dtype), count, options.window)
     windows = tuple(plan(scene.grid.shape, options.window, halo=method.halo, part=part))
     grid = scene.grid.crop(part).refine(method.scale)
     outputs = Outputs(scene, guiding, method, out, options, grid)

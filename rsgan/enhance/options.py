@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, get_args
+from typing import TYPE_CHECKING, Any, Self, get_args
 
+import numpy as np
 import torch
 
 from rsgan.catalogue import RGBN_SENSOR
@@ -205,3 +207,38 @@ def chosen_part(scene: Scene, options: Running) -> Window:
             f"which has {width} x {height} pixels."
         )
     return Window(column, row, wide, high)
+
+
+def refuse_too_wide(part: Window, scale: int, stored: np.dtype[Any], count: int, window: int) -> None:
+    """Refuse a raster of which a machine cannot hold one row of windows: it says so before any work, whatever it holds.
+
+    Args:
+        part: of the scene, in its pixels.
+        scale: output pixels per input pixel.
+        stored: type of the output's numbers.
+        count: bands of the output.
+        window: side of the windows, input pixels.
+
+    Raises:
+        GridError: naming the width and the way out.
+    """
+    row = part.width * min(window, part.height) * scale**2 * count * stored.itemsize
+    memory = _physical_memory()
+    if memory is not None and ROWS_HELD * row > memory:
+        raise GridError(
+            f"the scene is {part.width} pixels wide; {ROWS_HELD} rows of windows of {window} pixels take "
+            f"{ROWS_HELD * row / 2**30:.0f} GiB, this machine has {memory / 2**30:.0f} GiB. Give a smaller --window, "
+            "or a part of the scene with --crop or --bbox."
+        )
+
+
+ROWS_HELD = 3
+"""Rows of windows that are in memory at a time: in the making, being written, and not filling a row of tiles yet."""
+
+
+def _physical_memory() -> int | None:
+    """Bytes; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None

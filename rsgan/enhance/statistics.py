@@ -13,7 +13,7 @@ from rsgan.catalogue import SENSORS, psf_sigma, sensor
 from rsgan.enhance.guiding import Guiding, fit_injection
 from rsgan.errors import InputError
 from rsgan.filters.linear_injection import LinearInjection
-from rsgan.geo import Chip, Scene, Window, fill
+from rsgan.geo import Chip, Scene, Window, fill, places
 from rsgan.sensors.optical import MAX_SIGMA
 from rsgan.sensors.statistics import (
     SMALLEST_PROBE,
@@ -67,7 +67,7 @@ Sample = tuple[Window, Chip]
 
 def _samples(scene: Scene) -> Iterator[Sample]:
     """Windows with data, in a fixed order that covers the scene early."""
-    spans = [_places(length) for length in scene.grid.shape]
+    spans = [places(length, SAMPLE_SIDE, MOST_PLACES) for length in scene.grid.shape]
     corners = [(row, column) for row in spans[0] for column in spans[1]]
     for index in _spread_out(len(corners)):
         row, column = corners[index]
@@ -76,12 +76,6 @@ def _samples(scene: Scene) -> Iterator[Sample]:
         chip = scene.read(window)
         if chip.valid.any():
             yield window, chip
-
-
-def _places(length: int) -> list[int]:
-    """Where windows start along one side: side by side, or evenly apart where that would be more than `MOST_PLACES`."""
-    steps = -(-length // SAMPLE_SIDE)
-    return [steps * place // min(steps, MOST_PLACES) * SAMPLE_SIDE for place in range(min(steps, MOST_PLACES))]
 
 
 def representative(scene: Scene) -> list[Sample]:

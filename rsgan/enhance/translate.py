@@ -20,7 +20,7 @@ from rsgan.card import Domain
 from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.choice import departs, metres
 from rsgan.enhance.cluster import computing
-from rsgan.enhance.options import Reading, chosen_part
+from rsgan.enhance.options import Reading, chosen_part, refuse_too_wide
 from rsgan.enhance.outputs import kept_tags
 from rsgan.enhance.paths import as_paths, placed, refuse_the_input, refuse_twice
 from rsgan.enhance.preview import check_preview, worth_showing
@@ -387,6 +387,7 @@ def prepare(
             open_quantity(sources, source.quantity, source.bands, sensor_name=source.sensor, **vars(reading))
         )
         part = chosen_part(scene, options)
+        refuse_too_wide(part, 1, np.dtype("float32"), len(target.bands), options.window)
         windows = windows_of(scene, opened, way, options, part)
         path = Path(out) if out is not None else placed(default_output(Path(sources[0]), target), out_folder)
         job = TranslateJob(scene, opened, direction, way, path, options, part, tuple(windows))

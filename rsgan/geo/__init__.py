@@ -11,7 +11,7 @@ from rsgan.geo.quantities import open_quantity
 from rsgan.geo.rows import KeptRows
 from rsgan.geo.scene import Chip, Scene
 from rsgan.geo.valid import valid_blocks
-from rsgan.geo.windows import WindowPlan, plan, scale_window
+from rsgan.geo.windows import WindowPlan, places, plan, scale_window
 from rsgan.geo.writer import RasterWriter, check_output
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "fill",
     "find_bands",
     "open_quantity",
+    "places",
     "plan",
     "scale_window",
     "valid_blocks",

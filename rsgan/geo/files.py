@@ -225,6 +225,8 @@ def open_raster(path: str) -> Iterator[Any]:
     Raises:
         InputError: If the file is missing, is no raster, is damaged, or has no band.
     """
+    if not is_text(path):
+        raise InputError(f"{path!r} is no text in UTF-8, which GDAL needs. Rename the file, or give a link to it.")
     if not _VIRTUAL.match(path) and not Path(path).exists():
         raise InputError(f"{path} does not exist. Check the spelling; the path counts from {Path.cwd()}.")
     try:
@@ -243,7 +245,31 @@ def open_raster(path: str) -> Iterator[Any]:
     with dataset:
         if dataset.count == 0:
             raise InputError(_no_bands(path, dataset.subdatasets))
+        _refuse_large_blocks(path, dataset)
         yield dataset
+
+
+_LARGEST_BLOCK: Final = 2**30
+"""Bytes of a block of pixels that are taken: a block is read, and unpacked, as a whole."""
+
+
+def _refuse_large_blocks(path: str, dataset: Any) -> None:  # noqa: ANN401 - rasterio ships no types
+    for (rows, columns), dtype in zip(dataset.block_shapes, dataset.dtypes, strict=True):
+        size = rows * columns * np.dtype(dtype).itemsize
+        if size > _LARGEST_BLOCK:
+            raise InputError(
+                f"{path} stores its pixels in blocks of {columns} x {rows}, {size / 2**30:.1f} GiB each, which are "
+                "read as a whole. Tile it first: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE INPUT OUTPUT"
+            )
+
+
+def is_text(path: str) -> bool:
+    """Whether a name can be told to GDAL; file systems hold any bytes."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_remote(path: str) -> bool:

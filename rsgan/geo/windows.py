@@ -71,6 +71,13 @@ def plan(
     return [_join(row, column) for row in rows for column in columns]
 
 
+def places(length: int, side: int, most: int) -> list[int]:
+    """Where windows of `side` pixels start along an axis: one after the other, or `most` of them evenly apart."""
+    steps = -(-length // side)
+    count = min(steps, most)
+    return [steps * place // count * side for place in range(count)]
+
+
 def scale_window(window: Window, scale: int) -> Window:
     """The same place on a grid that is `scale` times finer."""
     return Window(window.col_off * scale, window.row_off * scale, window.width * scale, window.height * scale)

@@ -20,7 +20,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from rsgan.errors import GridError, OutputError, OutputExistsError
-from rsgan.geo.files import holds, said_by, without_georeference_warning
+from rsgan.geo.files import holds, is_text, said_by, without_georeference_warning
 from rsgan.geo.grid import ControlPoints, Grid
 from rsgan.geo.overviews import with_overviews
 from rsgan.radiometry import Backscatter
@@ -50,9 +50,11 @@ def check_output(path: str | Path, *, overwrite: bool) -> None:
         OutputError: If the file exists and may not be overwritten, is a folder, or its folder is missing or read-only.
     """
     target = Path(path)
+    if not is_text(str(path)):
+        raise OutputError(f"{str(path)!r} is no text in UTF-8, which GDAL needs. Give another name with --out.")
     if target.is_dir():
         raise OutputError(f"{target} is a folder; expected the name of a file. Give one with --out.")
-    if target.exists() and not overwrite:
+    if os.path.lexists(target) and not overwrite:
         raise OutputExistsError(f"{target} exists already. Give --overwrite to replace it, or another name with --out.")
     folder = target.absolute().parent
     if not folder.is_dir():

@@ -34,13 +34,13 @@ class PatchLayersConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    channels: int = Field(default=32, ge=4)
+    channels: int = Field(default=32, ge=4, le=4096)
     strided: int = Field(default=2, ge=1, le=4)
     spectral_norm: bool = True
     normalisation: Literal["none", "batch", "instance"] = "none"
     last_kernel: Literal[3, 4] = 3
     minibatch_deviation: bool = False
-    minibatch_kernels: int = Field(default=0, ge=0)
+    minibatch_kernels: int = Field(default=0, ge=0, le=4096)
     attention: bool = False
 
 
@@ -53,8 +53,8 @@ class PatchDiscriminatorConfig(PatchLayersConfig):
     """
 
     kind: Literal["patch"] = "patch"
-    bands: int = Field(ge=1)
-    scale: int = Field(ge=1)
+    bands: int = Field(ge=1, le=1024)
+    scale: int = Field(ge=1, le=16)
 
 
 class MinibatchDeviation(nn.Module):
@@ -329,8 +329,8 @@ class TranslationDiscriminatorConfig(PatchLayersConfig):
     """
 
     kind: Literal["translation"] = "translation"
-    source_bands: int = Field(ge=1)
-    target_bands: int = Field(ge=1)
+    source_bands: int = Field(ge=1, le=1024)
+    target_bands: int = Field(ge=1, le=1024)
     conditional: bool = False
     both: bool = False
 

@@ -27,8 +27,8 @@ class UncertaintyConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    channels: int = Field(default=16, ge=2)
-    layers: int = Field(default=4, ge=2)
+    channels: int = Field(default=16, ge=2, le=4096)
+    layers: int = Field(default=4, ge=2, le=100)
 
 
 class UncertaintyHead(nn.Module):

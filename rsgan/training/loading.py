@@ -21,6 +21,27 @@ AnyConfig = TrainConfig | DespeckleConfig | TranslateConfig
 _ADAPTER: TypeAdapter[AnyConfig] = TypeAdapter(Annotated[AnyConfig, Field(discriminator="task")])
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain values only: aliases let a small file stand for a huge one, and a config needs none."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not taken; write the value out.")
+        return super().compose_node(parent, index)
+
+
+def read_yaml(text: str) -> object:
+    """The value of a YAML text.
+
+    Raises:
+        ConfigError: it is none, in words.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no such date, a number too long
+        raise ConfigError(str(error) if str(error) else "nested too deeply") from error
+
+
 def load_config(path: Path, changes: Sequence[str] = ()) -> AnyConfig:
     """Read and check a YAML file.
 
@@ -32,10 +53,10 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> AnyConfig:
         ConfigError: the file is missing, is no YAML mapping, or a setting is wrong; the message has the key's path.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}). Give the path of a YAML config.") from error
-    except yaml.YAMLError as error:
+    except ConfigError as error:
         raise ConfigError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(
@@ -71,8 +92,8 @@ def _apply(content: dict[str, Any], change: str) -> None:
                 f"--set {change}: {'.'.join(sections[:depth])} is {place!r:.40}, not a section with keys."
             )
     try:
-        place[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        place[last] = read_yaml(text)
+    except ConfigError as error:
         raise ConfigError(f"--set {change}: '{text}' is no value that YAML knows: {error}") from error
 
 

@@ -93,9 +93,9 @@ def test_degrees_are_said_in_metres_both_ways(make_raster: Make, tiny_model: Pat
 
 
 def test_a_huge_scene_is_looked_at_in_few_places() -> None:
-    from rsgan.enhance.statistics import MOST_PLACES, SAMPLE_SIDE, _places
+    from rsgan.geo import places
 
-    assert _places(600) == [0, SAMPLE_SIDE, 2 * SAMPLE_SIDE]
-    places = _places(2_000_000)
-    assert len(places) == MOST_PLACES
-    assert places[-1] > 1_900_000
+    assert places(600, 256, 48) == [0, 256, 512]
+    few = places(2_000_000, 256, 48)
+    assert len(few) == 48
+    assert few[-1] > 1_900_000

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from rsgan.errors import InputError
 
@@ -25,10 +26,17 @@ class Folder:
 
     def has(self, name: str) -> bool:
         """Whether there is a file of this name, relative to the product."""
+        self.location(name)
         return (self.path / name).is_file() if self.members is None else self._member(name) in self.members
 
     def location(self, name: str) -> str:
-        """What GDAL opens to read the file, relative to the product."""
+        """What GDAL opens to read the file, relative to the product.
+
+        Raises:
+            InputError: If the name, which metadata may have given, leads out of the product.
+        """
+        if not name or PurePosixPath(name).is_absolute() or {"..", ""} & {*name.replace("\\", "/").split("/")}:
+            raise InputError(f"{self.path} names the file {name!r}, which does not lie in it. Download it again.")
         if self.members is None:
             return str(self.path / name)
         return f"/vsi{self.path.suffix[1:].lower()}/{self.path.as_posix()}/{self._member(name)}"
@@ -41,7 +49,7 @@ class Folder:
         """
         try:
             if self.members is None:
-                return (self.path / name).read_bytes()
+                return _bounded((self.path / name).stat().st_size, lambda: (self.path / name).read_bytes())
             return _read_member(self.path, self._member(name))
         except (OSError, KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
             raise InputError(f"{self.location(name)} cannot be read: {error}. Copy or download it again.") from error
@@ -92,16 +100,27 @@ def _members(archive: Path) -> frozenset[str]:
         ) from error
 
 
+_LARGEST_METADATA: Final = 2**26
+"""Bytes of a metadata file that are read: real ones have under a megabyte, and an archive may unpack to anything."""
+
+
+def _bounded(size: int, read: Callable[[], bytes]) -> bytes:
+    if size > _LARGEST_METADATA:
+        raise OSError(f"it has {size} bytes, expected a metadata file of at most {_LARGEST_METADATA}")
+    return read()
+
+
 def _read_member(archive: Path, member: str) -> bytes:
     if archive.suffix.lower() == ".zip":
         with zipfile.ZipFile(archive) as zipped:
-            return zipped.read(member)
+            return _bounded(zipped.getinfo(member).file_size, lambda: zipped.read(member))
     with tarfile.open(archive) as tarred:
-        opened = next((tarred.extractfile(name) for name in tarred.getmembers() if _plain(name.name) == member), None)
-        if opened is None:
+        entry = next((entry for entry in tarred.getmembers() if _plain(entry.name) == member), None)
+        opened = None if entry is None else tarred.extractfile(entry)
+        if entry is None or opened is None:
             raise KeyError(member)
         with opened:
-            return opened.read()
+            return _bounded(entry.size, opened.read)
 
 
 def _plain(name: str) -> str:

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rsgan.nn.generators.same_pixels import SamePixelsConfig
+from rsgan.nn.generators.same_pixels import Blocks, SamePixelsConfig, Width
 from rsgan.nn.precision import full
 
 LOWEST_LOG = math.log(1e-6)
@@ -31,9 +31,9 @@ class DespeckleGeneratorConfig(SamePixelsConfig):
     """
 
     kind: Literal["despeckle"] = "despeckle"
-    channels: tuple[int, ...] = Field(min_length=2, max_length=6)
-    descending: tuple[int, ...] = Field(min_length=2, max_length=6)
-    ascending: tuple[int, ...] = Field(min_length=1, max_length=5)
+    channels: tuple[Width, ...] = Field(min_length=2, max_length=6)
+    descending: tuple[Blocks, ...] = Field(min_length=2, max_length=6)
+    ascending: tuple[Blocks, ...] = Field(min_length=1, max_length=5)
 
     @model_validator(mode="after")
     def _agree(self) -> DespeckleGeneratorConfig:

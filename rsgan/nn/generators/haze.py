@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rsgan.nn.generators.residual import ResidualBlock
-from rsgan.nn.generators.same_pixels import OneWayFields, padded
+from rsgan.nn.generators.same_pixels import Blocks, OneWayFields, padded
 from rsgan.nn.precision import full
 from rsgan.sensors.atmosphere import Haze, add_haze, remove_haze
 
@@ -36,10 +36,10 @@ class HazeConfig(OneWayFields):
     wavelengths_um: tuple[float, ...]
     removes: bool = True
     unit: float = Field(default=0.1, gt=0)
-    cell: int = Field(default=8, ge=2)
-    channels: int = Field(default=48, ge=4)
-    descending: tuple[int, ...] = Field(default=(1, 1, 2), min_length=1)
-    ascending: tuple[int, ...] = (1, 1)
+    cell: int = Field(default=8, ge=2, le=256)
+    channels: int = Field(default=48, ge=4, le=4096)
+    descending: tuple[Blocks, ...] = Field(default=(1, 1, 2), min_length=1, max_length=6)
+    ascending: tuple[Blocks, ...] = (1, 1)
 
     @model_validator(mode="after")
     def _fits(self) -> HazeConfig:

@@ -32,12 +32,12 @@ class ResidualGeneratorConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["residual"] = "residual"
-    bands: int = Field(ge=1)
-    guides: int = Field(default=0, ge=0)
-    scale: int = Field(ge=1)
-    channels: int = Field(default=48, ge=4)
-    blocks: int = Field(default=12, ge=1)
-    consistency_steps: int = Field(default=3, ge=0)
+    bands: int = Field(ge=1, le=1024)
+    guides: int = Field(default=0, ge=0, le=1024)
+    scale: int = Field(ge=1, le=16)
+    channels: int = Field(default=48, ge=4, le=4096)
+    blocks: int = Field(default=12, ge=1, le=1000)
+    consistency_steps: int = Field(default=3, ge=0, le=100)
 
 
 @dataclass(frozen=True)

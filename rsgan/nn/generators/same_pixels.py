@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
+
+Blocks = Annotated[int, Field(ge=0, le=100)]
+"""Residual blocks at one size."""
+Width = Annotated[int, Field(ge=1, le=4096)]
+"""Features at one size."""
 
 
 class SamePixelsConfig(BaseModel):
@@ -31,8 +38,8 @@ class OneWayFields(SamePixelsConfig):
         target_bands: channels out.
     """
 
-    bands: int = Field(ge=1)
-    target_bands: int = Field(ge=1)
+    bands: int = Field(ge=1, le=1024)
+    target_bands: int = Field(ge=1, le=1024)
 
 
 def padded(observed: Tensor, stride: int) -> Tensor:

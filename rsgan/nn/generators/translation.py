@@ -37,9 +37,9 @@ class TranslatorConfig(OneWayFields):
     """
 
     kind: Literal["translator"] = "translator"
-    channels: int = Field(default=32, ge=4)
+    channels: int = Field(default=32, ge=4, le=4096)
     halvings: int = Field(default=2, ge=0, le=4)
-    blocks: int = Field(default=6, ge=1)
+    blocks: int = Field(default=6, ge=1, le=1000)
 
 
 class UnetConfig(OneWayFields):
@@ -52,7 +52,7 @@ class UnetConfig(OneWayFields):
     """
 
     kind: Literal["unet"] = "unet"
-    encoder: str = "resnet18"
+    encoder: str = Field(default="resnet18", pattern=r"^[A-Za-z0-9_.-]+$")  # no hub, no folder
     depth: int = Field(default=5, ge=3, le=5)
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
@@ -198,7 +198,7 @@ class TranslationConfig(SamePixelsConfig):
     kind: Literal["translation"] = "translation"
     forth: OneWayConfig
     back: OneWayConfig | None = None
-    projection: int = Field(default=0, ge=0)
+    projection: int = Field(default=0, ge=0, le=4096)
 
     @model_validator(mode="after")
     def _is_a_way_back(self) -> TranslationConfig:
