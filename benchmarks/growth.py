@@ -94,6 +94,10 @@ def main() -> None:
             first = next((one for one in found if one.side == 4096), found[0])
             rows.append(found[-1].row(case.verb, first))
             print(*rows[-1], sep=" | ", flush=True)
+            _record(rows)
+
+
+def _record(rows: list[list[str]]) -> None:
     head = [
         "command, 1 pass, plain GeoTIFF", "wall, s", "wall, s per Mpx", "CPU, s per Mpx", "of that at 4096",
         "peak, GiB", "of that at 4096",

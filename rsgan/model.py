@@ -125,6 +125,7 @@ class Model:
         """
         if self.card.discriminator is None:
             raise ModelError(f"{self.card.name} holds no discriminator.")
+        _check_weights(self, discriminator=True)
         discriminator = build_discriminator(self.card.discriminator)
         discriminator.load_state_dict(_part(self.tensors, "discriminator."))
         return discriminator.eval()
@@ -236,6 +237,8 @@ def _said(place: tuple[int | str, ...], message: str) -> str:
 def open_model(name: str | Path) -> Model:
     """Open a model by zoo name or path; every tensor is checked against the architecture that the card names.
 
+    Those of the discriminator are checked when it is asked for.
+
     Raises:
         ModelError: missing, damaged, foreign, or weights that do not fit the card.
     """
@@ -251,31 +254,41 @@ def open_model(name: str | Path) -> Model:
     return model
 
 
-def _check_weights(model: Model) -> None:
+def _check_weights(model: Model, *, discriminator: bool = False) -> None:
     """Refuse what does not fit before it costs memory: a card can name a network that no machine could hold.
+
+    Args:
+        model: of which to look at the generators and the head of uncertainty.
+        discriminator: look at the discriminator instead, for which torch has to load its compiler: that takes seconds.
 
     Raises:
         ModelError: names, shapes or types differ from those of the card's networks, or weights are not finite.
     """
     card, head = model.card, model.card.uncertainty
+    parts = {}
     try:
         with torch.device("meta"):  # shapes without numbers
-            generator = build_generator(card.generator).state_dict()
-            parts = {"faithful.": generator}
-            if model.has_adversarial:
-                parts["adversarial."] = generator
-            if card.discriminator is not None:
+            if discriminator and card.discriminator is not None:
                 parts["discriminator."] = build_discriminator(card.discriminator).state_dict()
-            if head is not None:
+            if not discriminator:
+                parts["faithful."] = build_generator(card.generator).state_dict()
+            if not discriminator and model.has_adversarial:
+                parts["adversarial."] = parts["faithful."]
+            if not discriminator and head is not None:
                 parts["uncertainty."] = UncertaintyHead(head.head).state_dict()
     except (RuntimeError, KeyError, ValueError, TypeError) as error:
         raise _misfit(model.path, str(error)) from error
     wanted = {prefix + key: _look(value) for prefix, part in parts.items() for key, value in part.items()}
-    found = {key: _look(value) for key, value in model.tensors.items()}
+    looked_at = model.tensors
+    if card.discriminator is not None:
+        looked_at = {
+            key: value for key, value in looked_at.items() if key.startswith("discriminator.") == discriminator
+        }
+    found = {key: _look(value) for key, value in looked_at.items()}
     for key in sorted(wanted.keys() | found.keys()):
         if wanted.get(key) != found.get(key):
             raise _misfit(model.path, f"{key} is {found.get(key, 'absent')}, expected {wanted.get(key, 'absent')}")
-    for key, value in model.tensors.items():
+    for key, value in looked_at.items():
         if value.is_floating_point() and not value.isfinite().all():
             raise ModelError(f"{model.path}: {key} holds numbers that are not finite. Copy it again, or train it anew.")
 

@@ -12,7 +12,7 @@ _NEVER, _STEP = 2**31 - 1, 2**26
 """Free bytes at the end of the heap above which they are given back, and bytes by which the heap grows."""
 
 
-_GDAL_CACHE_MB = "256"
+_GDAL_CACHE_MB = "128"
 
 
 def bound_gdals_cache() -> None:

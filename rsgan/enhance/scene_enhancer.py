@@ -83,8 +83,7 @@ class SceneEnhancer:
         if self.head is not None:
             standard = self.head(enhanced, seen, doubt, noise).cpu().numpy() * scaling.spread[:, None, None]
             error = (self.factor * np.hypot(standard, self.floor)).astype(np.float32)
-        reflectance = scaling.to_reflectance(enhanced.cpu().numpy().astype(np.float64)).astype(np.float32)
-        return Made(reflectance, error, figures)
+        return Made(scaling.to_reflectance(enhanced.cpu().numpy()), error, figures)
 
     def _enhanced(self, seen: Tensor, sensor: SensorState, guide: Guide | None) -> tuple[Tensor, Tensor]:
         """Enhanced batch and its spread over turned passes, network units."""

@@ -50,11 +50,16 @@ def averaged_passes(
         turned = None if guide is None else Guide(*(_turn(x, transpose, axes) for x in vars(guide).values()))
         enhanced = _pass(generator, _turn(observed, transpose, axes), sensor, turned, consistency).flip(axes)
         enhanced = enhanced.transpose(2, 3) if transpose else enhanced
-        first = enhanced if number == 0 else first
+        if number == 0:
+            first, total, squares = enhanced, torch.zeros_like(enhanced), torch.zeros_like(enhanced)
+            continue
         departure = enhanced - first
-        total, squares = total.to(enhanced) + departure, squares.to(enhanced) + departure.square()
+        total = total + departure
+        squares = squares + departure.square_()
+    if passes == 1:
+        return first, squares
     mean = total / passes
-    variance = (squares / passes - mean.square()).clamp_min(0) * passes / max(passes - 1, 1)
+    variance = (squares / passes - mean.square()).clamp_min(0) * passes / (passes - 1)
     return first + mean, variance.sqrt()
 
 

@@ -6,12 +6,14 @@ numpy only. Decided once per scene (or chip, in training), never per window.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 Floats = NDArray[np.floating]
+AnyFloat = TypeVar("AnyFloat", bound=np.floating)
 SPREAD_FLOOR = 5e-4
 """Smallest spread in reflectance: below it a band holds rounding and noise only."""
 GAUSSIAN_MAD = 1.2533
@@ -30,13 +32,19 @@ class BandScaling:
     centre: Floats
     spread: Floats
 
-    def to_network(self, reflectance: Floats) -> NDArray[np.float32]:
+    def to_network(self, reflectance: NDArray[np.floating]) -> NDArray[np.float32]:
         """(..., C, H, W) reflectance -> network units."""
-        return ((reflectance - self.centre[:, None, None]) / self.spread[:, None, None]).astype(np.float32)
+        network = np.empty(reflectance.shape, np.float32)
+        for band, (centre, spread) in enumerate(zip(self.centre, self.spread, strict=True)):  # float64 of one at a time
+            network[..., band, :, :] = (reflectance[..., band, :, :] - centre) / spread
+        return network
 
-    def to_reflectance(self, network: Floats) -> Floats:
-        """(..., C, H, W) network units -> reflectance; the inverse of `to_network`."""
-        return network * self.spread[:, None, None] + self.centre[:, None, None]
+    def to_reflectance(self, network: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
+        """(..., C, H, W) network units -> reflectance, in their type; the inverse of `to_network`."""
+        reflectance = np.empty_like(network)
+        for band, (centre, spread) in enumerate(zip(self.centre, self.spread, strict=True)):
+            reflectance[..., band, :, :] = network[..., band, :, :] * spread + centre
+        return reflectance
 
 
 def detail(values: Floats) -> Floats:

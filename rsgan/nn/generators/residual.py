@@ -81,7 +81,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, h, w) in and out."""
-        result: Tensor = x + self.second(functional.relu(self.first(x)))
+        inner = self.first(x).relu_()  # in place: features of a window are large
+        result: Tensor = self.second(inner).add_(x)
         return result
 
 
@@ -132,7 +133,7 @@ class ResidualGenerator(nn.Module):
             scale = self.config.scale
             seen += [functional.pixel_unshuffle(x, scale) for x in (guide.bands, guide.estimate)]
         features = self.head(torch.cat(seen, 1))
-        features = features + self.neck(self.body(features))
+        features = self.neck(self.body(features)).add_(features)
         return functional.pixel_shuffle(self.tail(features), self.config.scale)
 
     def forward(
