@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,7 @@ import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from rsgan.card import ModelCard
 from rsgan.errors import ModelError, RsganError
@@ -125,8 +126,10 @@ class Model:
         """
         if self.card.discriminator is None:
             raise ModelError(f"{self.card.name} holds no discriminator.")
-        _check_weights(self, discriminator=True)
-        discriminator = build_discriminator(self.card.discriminator)
+        build = partial(build_discriminator, self.card.discriminator)
+        state = {key: value for key, value in self.tensors.items() if key.startswith("discriminator.")}
+        _check_weights(self.path, state, {"discriminator.": build})  # here, as torch loads its compiler for it: seconds
+        discriminator = build()
         discriminator.load_state_dict(_part(self.tensors, "discriminator."))
         return discriminator.eval()
 
@@ -250,47 +253,41 @@ def open_model(name: str | Path) -> Model:
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: not a whole model file ({error}). Copy or download it again.") from error
     model = Model(card, tensors, path)
-    _check_weights(model)
+    networks: dict[str, Callable[[], nn.Module]] = {"faithful.": partial(build_generator, card.generator)}
+    if model.has_adversarial:
+        networks["adversarial."] = networks["faithful."]
+    if card.uncertainty is not None:
+        networks["uncertainty."] = partial(UncertaintyHead, card.uncertainty.head)
+    later = () if card.discriminator is None else ("discriminator.",)
+    _check_weights(path, {key: value for key, value in tensors.items() if not key.startswith(later)}, networks)
     return model
 
 
-def _check_weights(model: Model, *, discriminator: bool = False) -> None:
+def _check_weights(path: Path, tensors: State, networks: Mapping[str, Callable[[], nn.Module]]) -> None:
     """Refuse what does not fit before it costs memory: a card can name a network that no machine could hold.
 
     Args:
-        model: of which to look at the generators and the head of uncertainty.
-        discriminator: look at the discriminator instead, for which torch has to load its compiler: that takes seconds.
+        path: of the model, for messages.
+        tensors: of the networks.
+        networks: what builds them, by the prefix of their tensors.
 
     Raises:
         ModelError: names, shapes or types differ from those of the card's networks, or weights are not finite.
     """
-    card, head = model.card, model.card.uncertainty
-    parts = {}
+    wanted = {}
     try:
         with torch.device("meta"):  # shapes without numbers
-            if discriminator and card.discriminator is not None:
-                parts["discriminator."] = build_discriminator(card.discriminator).state_dict()
-            if not discriminator:
-                parts["faithful."] = build_generator(card.generator).state_dict()
-            if not discriminator and model.has_adversarial:
-                parts["adversarial."] = parts["faithful."]
-            if not discriminator and head is not None:
-                parts["uncertainty."] = UncertaintyHead(head.head).state_dict()
+            for prefix, build in networks.items():
+                wanted |= {prefix + key: _look(value) for key, value in build().state_dict().items()}
     except (RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise _misfit(model.path, str(error)) from error
-    wanted = {prefix + key: _look(value) for prefix, part in parts.items() for key, value in part.items()}
-    looked_at = model.tensors
-    if card.discriminator is not None:
-        looked_at = {
-            key: value for key, value in looked_at.items() if key.startswith("discriminator.") == discriminator
-        }
-    found = {key: _look(value) for key, value in looked_at.items()}
+        raise _misfit(path, str(error)) from error
+    found = {key: _look(value) for key, value in tensors.items()}
     for key in sorted(wanted.keys() | found.keys()):
         if wanted.get(key) != found.get(key):
-            raise _misfit(model.path, f"{key} is {found.get(key, 'absent')}, expected {wanted.get(key, 'absent')}")
-    for key, value in looked_at.items():
+            raise _misfit(path, f"{key} is {found.get(key, 'absent')}, expected {wanted.get(key, 'absent')}")
+    for key, value in tensors.items():
         if value.is_floating_point() and not value.isfinite().all():
-            raise ModelError(f"{model.path}: {key} holds numbers that are not finite. Copy it again, or train it anew.")
+            raise ModelError(f"{path}: {key} holds numbers that are not finite. Copy it again, or train it anew.")
 
 
 def _look(value: Tensor) -> str:
