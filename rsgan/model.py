@@ -274,7 +274,7 @@ def _check_weights(path: Path, tensors: State, networks: Mapping[str, Callable[[
     Raises:
         ModelError: names, shapes or types differ from those of the card's networks, or weights are not finite.
     """
-    wanted = {}
+    wanted: dict[str, str] = {}
     try:
         with torch.device("meta"):  # shapes without numbers
             for prefix, build in networks.items():

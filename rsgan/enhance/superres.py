@@ -155,7 +155,7 @@ def superres(
 
     Args:
         source: one raster of several bands, a product (Sentinel-2 .SAFE folder or zip, Landsat Collection 2 folder or
-            tar), a NetCDF file or Zarr group, a list of rasters, or an xarray DataArray or Dataset.
+            tar, STAC item), a NetCDF file or Zarr group, a list of rasters, or an xarray DataArray or Dataset.
         out: GeoTIFF to write; None puts `<stem>_x<scale>.tif` beside the source (and keeps none of an array).
         model: zoo name or path of a model; None chooses by bands, pixels and scale.
         method: "network" runs a model; "linear" injects the detail of finer bands by a law that the scene teaches.

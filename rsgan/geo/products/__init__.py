@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from rsgan.errors import InputError
-from rsgan.geo.products import landsat, safe
+from rsgan.geo.products import landsat, safe, stac
 from rsgan.geo.products.clouds import CloudKind, CloudLayer, cloudy
 from rsgan.geo.products.folder import Folder, metadata_in
 from rsgan.geo.products.product import Layer, MissingLayer, Product, Quantity
@@ -36,12 +36,14 @@ def expand(source: str | Path) -> Product | None:
     Args:
         source: A Sentinel-2 ``.SAFE`` folder, its ``.zip`` or the MTD_MSIL1C.xml or MTD_MSIL2A.xml in it; a Landsat
             Collection 2 folder, its ``.tar`` or the MTL file in it; one image of a band where it lies in such a folder,
-            which is then offered alone; or anything else.
+            which is then offered alone; a STAC item; or anything else.
 
     Raises:
         InputError: If it is a product that is damaged, contradicts itself, or is of a kind that is not known; or if it
             holds several products.
     """
+    if stac.is_item(source):
+        return stac.read_item(source)
     path = Path(source)
     if not path.exists():
         return None
