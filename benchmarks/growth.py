@@ -87,7 +87,7 @@ def main() -> None:
         if arguments.case and case.verb not in arguments.case:
             continue
         scale = 2 if case.verb == "superres" else 1
-        sides = [side for side in (2048, 4096, 8192, 16384) if side <= arguments.most]
+        sides = [side for side in (4096, 8192, 16384) if side <= arguments.most]
         found = []
         for side in sides:
             found.append(grown(case, side, scale))
