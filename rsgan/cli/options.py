@@ -264,7 +264,7 @@ def running_choice(side: int) -> Callable[[Command], Command]:
 
 def output_choice(command: Command) -> Command:
     """Add --dry-run, --overwrite, --resume, --no-cog, and --out-folder with --skip-existing for many scenes."""
-    plain = "Write a plain tiled GeoTIFF: larger, and quicker by the second copy that a cloud-optimised one takes."
+    plain = "A cloud-optimised GeoTIFF, or a plain tiled one: larger, and quicker by the second copy."
     command = click.option("--cog/--no-cog", default=True, help=plain)(command)
     keep = "Keep finished rows in a folder beside the output, and go on from those of a run that was interrupted."
     command = click.option("--resume", is_flag=True, help=keep)(command)
