@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rsgan.errors import InputError, OutputError
-from rsgan.geo.files import is_remote
+from rsgan.geo.addresses import is_remote
 
 
 def as_paths(source: object) -> list[str | Path]:

@@ -264,14 +264,12 @@ class TranslateJob:
         Raises:
             RsganError: the scene cannot be read, or the output not written; no output is left then.
         """
-        started, enhancer = time.perf_counter(), self._bind()
+        started, sums, enhancer = time.perf_counter(), Sums(), self._bind()
         source, target = self.domains
         background = source.to_physical(np.zeros((len(source.bands), 1, 1)))[:, 0, 0]
-        sums = Sums()
+        place = {"direction": self.direction, "part": self.part}
         with (
-            resumed(
-                self.path, self.options, [self.scene], self.model.sha256, direction=self.direction, part=self.part
-            ) as rows,
+            resumed(self.path, self.options, [self.scene], self.model.sha256, **place) as rows,
             self.writer() as writer,
             self.transmission_writer() or nullcontext() as beside,
             computing(self.options.cluster, self._bind) as engine,

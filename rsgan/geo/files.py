@@ -1,6 +1,5 @@
 """Raster files as GDAL opens them, with clear words for every way in which that can fail."""
 
-import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,25 +15,13 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from rsgan.errors import BandError, GridError, InputError
+from rsgan.geo.addresses import is_remote, is_text, patient
 from rsgan.geo.bands import BandChoice, band_named
 from rsgan.geo.grid import Grid
 from rsgan.geo.products import Layer
 
 _VIRTUAL: Final = re.compile(r"^(/vsi|[A-Za-z0-9_]{2,}:)")
 """Names that are GDAL's business, not files to look for: ``/vsizip/...``, ``https://...``, ``NETCDF:...``."""
-
-_REMOTE: Final = re.compile(r"^(/vsi(?:curl|s3|gs|az|adls|oss|swift|webhdfs)/|(?:https?|ftp|s3|gs|az|abfs)://)")
-"""Names of rasters that are read over a network, part by part."""
-
-_PATIENCE: Final = {
-    "GDAL_HTTP_MAX_RETRY": "5",
-    "GDAL_HTTP_RETRY_DELAY": "0.5",
-    "GDAL_HTTP_CONNECTTIMEOUT": "20",
-    "GDAL_HTTP_LOW_SPEED_TIME": "60",
-    "GDAL_HTTP_LOW_SPEED_LIMIT": "100",
-}
-"""What GDAL does about servers that fail or stall: five more tries, each after about twice as long as the one before.
-What the user says by environment variables of these names wins."""
 
 _NUMBER_AND_UNIT: Final = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([a-zA-Zµμ]*)")
 _WAVELENGTH_KEYS: Final = ("central_wavelength_um", "wavelength", "central_wavelength", "center_wavelength")
@@ -230,7 +217,7 @@ def open_raster(path: str) -> Iterator[Any]:
     if not _VIRTUAL.match(path) and not Path(path).exists():
         raise InputError(f"{path} does not exist. Check the spelling; the path counts from {Path.cwd()}.")
     try:
-        with without_georeference_warning(), _patient(path):
+        with without_georeference_warning(), patient(path):
             dataset = rasterio.open(path)
     except RasterioError as error:
         if is_remote(path):
@@ -261,30 +248,6 @@ def _refuse_large_blocks(path: str, dataset: Any) -> None:  # noqa: ANN401 - ras
                 f"{path} stores its pixels in blocks of {columns} x {rows}, {size / 2**30:.1f} GiB each, which are "
                 "read as a whole. Tile it first: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE INPUT OUTPUT"
             )
-
-
-def is_text(path: str) -> bool:
-    """Whether a name can be told to GDAL; file systems hold any bytes."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def is_remote(path: str) -> bool:
-    """Whether a raster is read over a network."""
-    return _REMOTE.match(path) is not None
-
-
-@contextmanager
-def _patient(path: str) -> Iterator[None]:
-    """Open what is remote so that GDAL tries again where a server fails."""
-    if not is_remote(path):
-        yield
-        return
-    with rasterio.Env(**{name: value for name, value in _PATIENCE.items() if name not in os.environ}):
-        yield
 
 
 @contextmanager

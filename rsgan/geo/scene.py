@@ -1,6 +1,6 @@
 """One raster as delivered, in one file or several, opened for reading as reflectance or backscatter."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -18,13 +18,13 @@ from rasterio.windows import Window
 
 from rsgan.catalogue import RGBN_SENSOR
 from rsgan.errors import InputError
+from rsgan.geo.addresses import is_remote
 from rsgan.geo.backscatter import SarWords, find_backscatter
 from rsgan.geo.bands import BandChoice
 from rsgan.geo.cloud_mask import CloudMask
 from rsgan.geo.files import (
     BandAt,
     Stated,
-    is_remote,
     names_of,
     said_by,
     shared_grid,
@@ -36,7 +36,7 @@ from rsgan.geo.inputs import Inputs
 from rsgan.geo.opening import at_least_one, choose, label_of, notes_of, overruled, refuse_ambiguous_names
 from rsgan.geo.polarisations import choose_sar
 from rsgan.geo.reflectance import find_radiometry, percentile_note
-from rsgan.geo.windows import places, probes
+from rsgan.geo.windows import probes, spread
 from rsgan.radiometry import SAR_INPUT_DTYPES, Backscatter, Quantity, Radiometry
 
 _PLAIN: Final = {".tif", ".tiff", ".jp2", ".vrt"}
@@ -375,7 +375,7 @@ class Scene:
 
         Where these windows hold nothing but zeros and what is no number, the first window of the scene that does.
         """
-        everywhere = self._everywhere()
+        everywhere = spread(self.grid.shape, _SEARCH_SIDE_PX, _SEARCHED_PLACES)
         samples = _joined([self._declared_valid_in(window) for window in probes(self.grid.shape)])
         while not any(np.any(np.isfinite(sample) & (sample != 0)) for sample in samples):
             window = next(everywhere, None)
@@ -383,14 +383,6 @@ class Scene:
                 break
             samples = self._declared_valid_in(window)
         return samples
-
-    def _everywhere(self) -> Iterator[Window]:
-        """Windows side by side, or spread over a scene that is too large to be looked at whole."""
-        (height, width), side = self.grid.shape, _SEARCH_SIDE_PX
-        rows, columns = (places(length, side, _SEARCHED_PLACES) for length in (height, width))
-        for row in rows:
-            for column in columns:
-                yield Window(column, row, min(side, width - column), min(side, height - row))
 
     def _declared_valid_in(self, window: Window) -> list[npt.NDArray[Any]]:
         dn = self.read_dn(window)

@@ -1,5 +1,6 @@
 """How a raster is walked: windows that tile it exactly, and the halo of context that is read around each."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +77,14 @@ def places(length: int, side: int, most: int) -> list[int]:
     steps = -(-length // side)
     count = min(steps, most)
     return [steps * place // count * side for place in range(count)]
+
+
+def spread(shape: tuple[int, int], side: int, most: int) -> Iterator[Window]:
+    """Windows side by side, or at most `most` along each axis, spread over a raster too large to be looked at whole."""
+    height, width = shape
+    for row in places(height, side, most):
+        for column in places(width, side, most):
+            yield Window(column, row, min(side, width - column), min(side, height - row))
 
 
 def scale_window(window: Window, scale: int) -> Window:

@@ -20,7 +20,8 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from rsgan.errors import GridError, OutputError, OutputExistsError
-from rsgan.geo.files import holds, is_text, said_by, without_georeference_warning
+from rsgan.geo.addresses import is_text
+from rsgan.geo.files import holds, said_by, without_georeference_warning
 from rsgan.geo.grid import ControlPoints, Grid
 from rsgan.geo.overviews import with_overviews
 from rsgan.radiometry import Backscatter

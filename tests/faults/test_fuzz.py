@@ -3,12 +3,11 @@
 For hours: RSGAN_FUZZ=1000000 python -m pytest tests/faults/test_fuzz.py
 """
 
-# ruff: noqa: PT017 - that there is an error is no matter of course here; what it says is
-
 import json
 import os
 import random
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,28 +67,33 @@ def model_of(card: str, weights: bytes = SHIPPED[8 + HEADER :]) -> bytes:
     return struct.pack("<Q", len(text)) + text + weights
 
 
-def opened(content: bytes) -> None:
+def said(read: Callable[[Path], object], content: bytes, name: str = "m.safetensors") -> str:
+    """What the error says that a reader ends in, with the file's name in it; "read" where it reads."""
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "m.safetensors"
+        path = Path(folder) / name
         path.write_bytes(content)
         try:
-            model = open_model(path)
+            read(path)
         except RsganError as error:
-            assert len(str(error)) < 5000
-        else:
-            assert model.card.name
+            return str(error) if str(path) in str(error) else ""
+        return "read"
+
+
+def is_short(text: str) -> bool:
+    """Whether somebody can read it."""
+    return 0 < len(text) < 20_000
 
 
 @TESTED
 @given(place=st.sampled_from(places(CARD)), value=VALUES)
 def test_a_card_with_a_strange_value(place: tuple[object, ...], value: object) -> None:
-    opened(model_of(json.dumps(planted(CARD, place, value))))
+    assert is_short(said(open_model, model_of(json.dumps(planted(CARD, place, value)))))
 
 
 @TESTED
 @given(text=st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
 def test_a_card_of_any_text(text: str) -> None:
-    opened(model_of(text))
+    assert is_short(said(open_model, model_of(text)))
 
 
 @TESTED
@@ -98,41 +102,30 @@ def test_a_model_with_changed_bytes(seed: int, count: int, header: bool) -> None
     content, rng = bytearray(SHIPPED), random.Random(seed)
     for _ in range(count):
         content[rng.randrange(8 + HEADER if header else len(content))] = rng.randrange(256)
-    opened(bytes(content))
+    assert is_short(said(open_model, bytes(content)))
 
 
 @TESTED
 @given(content=st.binary(max_size=200))
 def test_a_model_of_any_bytes(content: bytes) -> None:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "m.safetensors"
-        path.write_bytes(content)
-        try:
-            read_card(path)
-        except RsganError as error:
-            assert str(path) in str(error)
+    assert "not a whole model file" in said(read_card, content)
 
 
-def loaded(text: str) -> None:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "run.yaml"
-        path.write_bytes(text.encode("utf-8", "surrogatepass"))
-        try:
-            load_config(path)
-        except RsganError as error:
-            assert str(path) in str(error)
+def of_config(text: str) -> str:
+    """What is said of a config."""
+    return said(load_config, text.encode("utf-8", "surrogatepass"), "run.yaml")
 
 
 @TESTED
 @given(place=st.sampled_from(places(yaml.safe_load(CONFIG))), value=VALUES)
 def test_a_config_with_a_strange_value(place: tuple[object, ...], value: object) -> None:
-    loaded(yaml.safe_dump(planted(yaml.safe_load(CONFIG), place, value)))
+    assert is_short(of_config(yaml.safe_dump(planted(yaml.safe_load(CONFIG), place, value))))
 
 
 @TESTED
 @given(text=st.text(alphabet="abc:{}[]*&!|>-?#'\"%@`,\n 0123456789.e<\t\x00\u2028", max_size=60))
 def test_a_config_of_any_text(text: str) -> None:
-    loaded(text)
+    assert is_short(of_config(text))
 
 
 @TESTED
@@ -141,18 +134,10 @@ def test_a_config_with_changed_letters(seed: int, count: int) -> None:
     rng, letters = random.Random(seed), list(CONFIG)
     for _ in range(count):
         letters[rng.randrange(len(letters))] = rng.choice(":{}[]*&!|>-?#'\"%@`,\n \t0aé\x00\ud800")
-    loaded("".join(letters))
+    assert is_short(of_config("".join(letters)))
 
 
 @TESTED
 @given(content=st.binary(max_size=80) | st.text(alphabet="0123456789,;\"'\n\r -abé\x00²٣", max_size=80).map(str.encode))
 def test_a_legend_of_any_bytes(content: bytes) -> None:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "legend.csv"
-        path.write_bytes(content)
-        try:
-            names = read_legend(path)
-        except RsganError as error:
-            assert "--legend" in str(error)
-        else:
-            assert all(isinstance(number, int) for number in names)
+    assert is_short(said(read_legend, content, "legend.csv"))

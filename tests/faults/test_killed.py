@@ -17,6 +17,14 @@ import rsgan
 MOMENTS = 20
 
 
+def killed_after(seconds: float, words: list[str]) -> bool:
+    """Start a command and kill it; whether it was still running."""
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    return process.wait(60) == -signal.SIGKILL
+
+
 @pytest.mark.slow
 def test_twenty_kills(make_raster: Callable[..., Path], tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(500, 3000, (4, 320, 192)).astype(np.uint16)
@@ -26,10 +34,7 @@ def test_twenty_kills(make_raster: Callable[..., Path], tmp_path: Path) -> None:
     words = [sys.executable, "-c", "from rsgan.cli import main; main()", "superres", str(source), "-o", str(out)]
     words += ["--window", "64", "--symmetries", "4", "--resume", "-q"]
     for _ in range(MOMENTS):
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0.1, 6.0))
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait(60) == -signal.SIGKILL
+        killed += killed_after(rng.uniform(0.1, 6.0), words)
         if out.exists():  # then it is whole
             break
         assert not [path for path in tmp_path.glob("*.tif") if path.name not in ("scene.tif", "whole.tif")]
@@ -51,10 +56,7 @@ def test_kills_without_resuming_never_leave_an_output_that_looks_finished(
     words = [sys.executable, "-c", "from rsgan.cli import main; main()", "despeckle", str(source), "-o", str(out)]
     words += ["--window", "128", "--quantity", "intensity", "-q", "--overwrite"]
     for _ in range(MOMENTS):
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0.5, 7.0))
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait(60) == -signal.SIGKILL
+        killed += killed_after(rng.uniform(0.5, 7.0), words)
         if out.exists():
             with rasterio.open(out) as dataset:
                 assert (dataset.read() > 0).all()

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from rsgan.cli import main
 from rsgan.errors import InputError
 from rsgan.geo import Scene, Window
-from rsgan.geo.files import is_remote
+from rsgan.geo.addresses import is_remote
 
 BANDS = ("B02", "B03", "B04", "B08")
 WHOLE = Window(0, 0, 1600, 1600)
