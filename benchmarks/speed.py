@@ -41,14 +41,8 @@ keep_freed_memory()
 verb, source, model = sys.argv[1:]
 room = superres if verb == "superres" else despeckle
 with room.prepare([source], source + ".alone.tif", model=model) as job:
-    if verb == "superres":
-        from rsgan.enhance.statistics import scene_statistics
-        enhancer = job.method.bind(scene_statistics(job.scene, job.method.card), job.options)
-        run = lambda chip, inner, valid: enhancer(chip, inner, valid)
-    else:
-        from rsgan.enhance.speckle import same_polarisation, speckle_statistics
-        remove = job._remove(speckle_statistics(job.scene), same_polarisation(job.scene.bands))
-        run = lambda chip, inner, valid: remove(chip[0], valid[0])
+    batches = job.deferred().batches
+    run = lambda chip, inner, valid: batches.enhancer(chip, inner, valid)
     rng, bands = np.random.default_rng(0), len(job.scene.bands)
     shapes = [(window.read.height, window.read.width, window.inner) for window in job.windows]
     chips = {shape[:2]: rng.random((1, bands, *shape[:2])).astype(np.float32) * 0.2 + 0.05 for shape in shapes}

@@ -8,15 +8,36 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from numpy.typing import NDArray
 
 from rsgan.errors import InputError, RsganError, RsganWarning
 from rsgan.radiometry import DTYPES
 
 if TYPE_CHECKING:
+    from rsgan.geo import Window
     from rsgan.geo.coordinates import Labelled
 
+
+class Job(Protocol):
+    """One scene, one output, that may be computed part by part."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
+    def declare(self) -> Path: ...  # noqa: D102
+    def deferred(self) -> Callable[[Window], NDArray[Any]]: ...  # noqa: D102
+
+
+_HELD = 4
+"""Chunks of all bands that are kept for the next variable that asks for them."""
 _CALLER = 5
 """Frames from `_called` up to the line that called `rsgan.superres`: contextlib, `enhance_array`, `superres`, it."""
 
@@ -32,6 +53,7 @@ def enhance_array(
     source: Labelled | Sequence[Labelled],
     out: str | Path | None = None,
     *,
+    planned: Callable[[Sequence[str | Path], Path], Job] | None = None,
     dtypes: tuple[str, ...] = DTYPES,
     **settings: Any,  # noqa: ANN401 - those of `enhance`, checked by it
 ) -> Labelled:
@@ -41,19 +63,21 @@ def enhance_array(
         enhance: `superres` or `despeckle`, on files.
         source: Bands on one grid, or several arrays of unlike pixel size where a model takes such.
         out: GeoTIFF to keep; None keeps none.
+        planned: The job of files and settings, where a chunked array may be enhanced when it is computed; None
+            enhances on return.
         dtypes: Types of numbers that `enhance` takes.
         settings: Those of `enhance`.
 
     Returns:
         An array of the same kind on the finer grid: order of dimensions, attributes, encoding and further coordinates
-        as in the array that has the most of its bands. It is read chunk by chunk from a file when that one is chunked
-        (dask); the enhancement itself is done on return.
+        as in the array that has the most of its bands. Where that one is chunked (dask) and no file is kept, it is
+        enhanced chunk by chunk when it is computed; what depends on the whole scene is decided on return.
 
     Raises:
         RsganError: One of its children says which array or setting is wrong, and the way out.
     """
     from rsgan.geo.dataarray import from_raster, likest, to_raster
-    from rsgan.geo.labelled import describe
+    from rsgan.geo.labelled import describe, view_of
 
     arrays: list[Labelled] = list(source) if isinstance(source, Sequence) else [source]
     for entry in arrays:
@@ -68,13 +92,40 @@ def enhance_array(
         for array, path in zip(arrays, written, strict=True):
             to_raster(array, path, dtypes=dtypes)
         with _called({str(path): name for path, name in written.items()}):
+            if planned is not None and out is None and any(view_of(array).is_chunked for array in arrays):
+                return _deferred(planned(list(written), folder / "enhanced.tif"), arrays, folder)
             if out is None:  # for reading once, blocks of a plain GeoTIFF do
                 out, settings = folder / "enhanced.tif", {"cog": False, **settings}
             made = enhance(list(written), Path(out), **settings)
-        return from_raster(made, likest(made, arrays), keep=folder)
+        return from_raster(made, likest(made, arrays), end=partial(shutil.rmtree, folder, ignore_errors=True))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _deferred(job: Job, arrays: Sequence[Labelled], folder: Path) -> Labelled:
+    """An array that is enhanced chunk by chunk; its folder and the job's files go with it."""
+    from rsgan.geo.dataarray import from_raster, likest
+
+    try:
+        for note in job.notes:
+            warnings.warn(note, RsganWarning, stacklevel=2)
+        computed, made = lru_cache(maxsize=_HELD)(job.deferred()), job.declare()
+    except BaseException:
+        job.__exit__(None, None, None)
+        raise
+
+    turn = Lock()  # a window uses all cores; variables of a Dataset ask for the same one
+
+    def pixels(window: Window) -> NDArray[Any]:
+        with turn:
+            return computed(window)
+
+    def end() -> None:
+        job.__exit__(None, None, None)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return from_raster(made, likest(made, arrays), end=end, pixels=pixels)
 
 
 @contextmanager

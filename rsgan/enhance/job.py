@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsgan.enhance.adapt import Adaptation, adapt
+from rsgan.enhance.batches import Batches
 from rsgan.enhance.choice import departs, metres
 from rsgan.enhance.cluster import computing
 from rsgan.enhance.guiding import Guiding
@@ -25,7 +26,7 @@ from rsgan.enhance.preview import save_preview
 from rsgan.enhance.resuming import notes_of_kept, resumed
 from rsgan.enhance.scene_enhancer import residual_rms
 from rsgan.enhance.statistics import SceneStatistics, scene_statistics
-from rsgan.enhance.walk import GuideView, Progress, Sums, walk
+from rsgan.enhance.walk import Deferred, GuideView, Progress, Sums, walk
 from rsgan.geo import Scene, Window, WindowPlan, plan
 from rsgan.model import choose_device
 from rsgan.nn.generators import ResidualGeneratorConfig
@@ -199,14 +200,7 @@ class Job:
         Raises:
             RsganError: the scene cannot be read, or the output not written; no output is left then.
         """
-        started = time.perf_counter()
-        statistics = scene_statistics(
-            self.scene,
-            self.method.card,
-            guiding=self.guiding,
-            noise=self.options.noise,
-            sigma=self.options.psf_sigma,
-        )
+        started, statistics = time.perf_counter(), self._statistics()
         adaptation, model = None, self.method.model
         if self.options.adapt and self.guiding is not None and model is not None:
             generator = model.generator(self.options.sharpness)
@@ -242,6 +236,31 @@ class Job:
                 writer.assemble()  # a disk that is full now leaves neither of the two
         seconds = time.perf_counter() - started
         return Result(outputs.path, residual, statistics, adaptation, self.options.uncertainty, seconds)
+
+    def declare(self) -> Path:
+        """Write the output without its pixels; see `deferred`."""
+        return self.outputs.writer().declare()
+
+    def deferred(self) -> Deferred:
+        """What `run` would write, to be computed part by part when it is asked for."""
+        statistics = self._statistics()
+        batches = Batches(self.method.bind(statistics, self.options.for_workers))
+        return Deferred(
+            self.scene,
+            batches,
+            self.part,
+            side=self.options.window,
+            halo=self.method.halo,
+            background=statistics.scaling.centre,
+            nodata=self.outputs.writer().nodata,
+            view=self._view(statistics),
+        )
+
+    def _statistics(self) -> SceneStatistics:
+        options = self.options
+        return scene_statistics(
+            self.scene, self.method.card, guiding=self.guiding, noise=options.noise, sigma=options.psf_sigma
+        )
 
     def _view(self, statistics: SceneStatistics) -> GuideView | None:
         if self.guiding is None or statistics.guide is None:

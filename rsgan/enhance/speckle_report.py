@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rsgan.enhance.despeckle import Despeckled, DespeckleJob
+from rsgan.enhance.despeckle_job import Despeckled, DespeckleJob
 from rsgan.enhance.preview import check_preview, worth_showing
 from rsgan.geo import Window
 from rsgan.geo.files import open_raster

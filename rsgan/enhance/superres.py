@@ -172,28 +172,26 @@ def superres(
     Raises:
         RsganError: one of its children says which file or setting is wrong, and the way out.
     """
-    if is_array(source):
-        return enhance_array(
-            superres,
-            source,
-            out,
-            model=model,
-            method=method,
-            scale=scale,
-            preview=preview,
-            progress=progress,
-            **settings,
-        )
-    sources = as_paths(source)
     if settings.get("uncertainty") is not None:
         settings["uncertainty"] = Path(settings["uncertainty"])
-    job = prepare(
-        sources,
+
+    def planned(sources: Sequence[str | Path], out: str | Path | None) -> Job:
+        reading = Reading(**{key: value for key, value in settings.items() if key in READING})
+        options = Options(**{key: value for key, value in settings.items() if key not in READING})
+        return prepare(sources, out, model=model, method=method, scale=scale, reading=reading, options=options)
+
+    if not is_array(source):
+        return carried_out(planned(as_paths(source), out), preview, progress)
+    at_once = preview is not None or progress is not None or bool({"uncertainty", "adapt"} & settings.keys())
+    return enhance_array(
+        superres,
+        source,
         out,
+        planned=None if at_once else planned,
         model=model,
         method=method,
         scale=scale,
-        reading=Reading(**{key: value for key, value in settings.items() if key in READING}),
-        options=Options(**{key: value for key, value in settings.items() if key not in READING}),
+        preview=preview,
+        progress=progress,
+        **settings,
     )
-    return carried_out(job, preview, progress)

@@ -28,6 +28,7 @@ from rsgan.geo import (
     ahead,
     behind,
     fill,
+    plan,
     scale_window,
 )
 from rsgan.geo.rows import Figures, Finished
@@ -222,7 +223,7 @@ def walk(
 
         def put(group: list[Step], made: list[Kept]) -> None:
             for step, kept in zip(group, made, strict=True):
-                valid = step.valid[:, step.inner[0], step.inner[1]]
+                valid = _kept_valid(step)
                 row.tally.add(step, kept, valid)
                 dn = stored(kept.values, step, valid, scene, writer.nodata)
                 if view is not None and view.order is not None:
@@ -241,6 +242,71 @@ def walk(
                 done += len(group)
                 if progress is not None:
                     progress(done, len(windows))
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """What a walk would write, computed for any part of it when it is asked for.
+
+    Attributes:
+        scene: open scene.
+        batches: what is done, a window at a time.
+        part: of the scene, whose origin is that of the output.
+        side: of the windows, input pixels.
+        halo: that windows are read with, input pixels.
+        background: as in `walk`.
+        nodata: of the output.
+        view: as in `walk`.
+        store: as in `walk`.
+    """
+
+    scene: Scene
+    batches: Batches
+    part: Window
+    side: int
+    halo: int
+    background: NDArray[np.floating] | None
+    nodata: float | None
+    view: GuideView | None = None
+    store: Restore | None = None
+
+    def __call__(self, window: Window) -> Stored:
+        """Stored numbers (C, H, W) of a window of the output."""
+        scale, enhancer = self.batches.enhancer.scale, self.batches.enhancer
+        rows, columns = (_covered(first, length, scale) for first, length in (
+            (window.row_off, window.height), (window.col_off, window.width)))  # fmt: skip
+        wanted = Window(
+            self.part.col_off + columns.start, self.part.row_off + rows.start,
+            columns.stop - columns.start, rows.stop - rows.start,
+        )  # fmt: skip
+        windows = plan(self.scene.grid.shape, self.side, stride=enhancer.stride, halo=self.halo, part=wanted)
+        made: Stored | None = None
+        for step in windows:
+            values = self._of(step)
+            if made is None:
+                made = np.empty((len(values), wanted.height * scale, wanted.width * scale), values.dtype)
+            place = scale_window(_relative(step, wanted), scale)
+            made[:, place.row_off : place.row_off + place.height, place.col_off : place.col_off + place.width] = values
+        top, left = window.row_off - rows.start * scale, window.col_off - columns.start * scale
+        return np.asarray(made)[:, top : top + window.height, left : left + window.width]
+
+    def _of(self, window: WindowPlan) -> Stored:
+        step = _read(self.scene, window, self.background, self.batches.enhancer, self.view)
+        kept = self.batches([step])[0]
+        store = self.store or _restored(self.batches.enhancer.scale)
+        dn = store(kept.values, step, _kept_valid(step), self.scene, self.nodata)
+        if self.view is not None and self.view.order is not None:
+            dn = _stacked(dn, self.view, window.keep, self.nodata)
+        return dn
+
+
+def _covered(first: int, length: int, scale: int) -> slice:
+    """Input pixels that hold output ones."""
+    return slice(int(first) // scale, -(-int(first + length) // scale))
+
+
+def _kept_valid(step: Step) -> NDArray[np.bool_]:
+    return step.valid[:, step.inner[0], step.inner[1]]
 
 
 def at_once(batches: Callable[[Sequence[Step]], list[Kept]]) -> Engine:

@@ -1,8 +1,8 @@
 """Labelled arrays (xarray) as rasters, and rasters as labelled arrays like those that they came from."""
 
-import shutil
+import uuid
 import weakref
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -169,14 +169,21 @@ def _read(view: View, storage: _Storage, window: Window) -> npt.NDArray[Any]:
     return np.concatenate(stored)
 
 
-def from_raster(path: str | Path, like: Labelled, *, keep: Path | None = None) -> Labelled:
+def from_raster(
+    path: str | Path,
+    like: Labelled,
+    *,
+    end: Callable[[], object] | None = None,
+    pixels: Callable[[Window], npt.NDArray[Any]] | None = None,
+) -> Labelled:
     """Read a raster as a labelled array like another one, of the same place on whatever grid.
 
     Args:
         path: The raster, whose bands have the names of those of `like`, or others.
         like: What gives kind, order of dimensions, attributes, encoding, further coordinates, type in memory, and
             whether pixels are read now, or chunk by chunk when they are asked for (dask).
-        keep: Folder that is removed when nothing will read from it any more; None removes nothing.
+        end: Called when nothing will read from the raster any more.
+        pixels: Gives all bands of a window, where the raster itself holds none; then `like` is chunked.
 
     Returns:
         An array of the kind of `like`, with coordinates at the centres of the pixels. Its attributes also say what
@@ -186,9 +193,9 @@ def from_raster(path: str | Path, like: Labelled, *, keep: Path | None = None) -
         InputError: If the file cannot be read.
     """
     view = view_of(like)
-    raster = _Raster.open(str(path))
-    if keep is not None:
-        weakref.finalize(raster, shutil.rmtree, keep, ignore_errors=True)
+    raster = replace(_Raster.open(str(path)), pixels=pixels)
+    if end is not None:
+        weakref.finalize(raster, end)
     if isinstance(like, xr.DataArray):
         only = view.variables[0]
         result: Labelled = _array_like(raster, view, only, raster.places(only))
@@ -218,6 +225,7 @@ class _Raster:
         names: What its bands are called.
         dtype: Type of its numbers.
         tags: What rsgan says in it.
+        pixels: Gives all bands of a window, where the file holds none.
     """
 
     path: str
@@ -225,6 +233,15 @@ class _Raster:
     names: tuple[str | None, ...]
     dtype: np.dtype[Any]
     tags: dict[str, str] = field(repr=False)
+    pixels: Callable[[Window], npt.NDArray[Any]] | None = field(default=None, repr=False)
+
+    def read(self, indexes: Sequence[int], window: Window) -> npt.NDArray[Any]:
+        """Stored numbers of some bands (1-based)."""
+        if self.pixels is not None:
+            return self.pixels(window)[[index - 1 for index in indexes]]
+        with open_raster(self.path) as dataset:
+            values: npt.NDArray[Any] = dataset.read(list(indexes), window=window)
+            return values
 
     @classmethod
     def open(cls, path: str) -> "_Raster":
@@ -264,8 +281,7 @@ class _Values:
 
     def read(self, bands: slice, rows: slice, columns: slice) -> npt.NDArray[Any]:
         window = Window.from_slices((rows.start, rows.stop), (columns.start, columns.stop))
-        with open_raster(self.raster.path) as dataset:
-            numbers = dataset.read(list(self.indexes[bands]), window=window)
+        numbers = self.raster.read(self.indexes[bands], window)
         return (
             numbers.astype(self.dtype, copy=False) if self.packing is None else self.packing.unpack(numbers, self.dtype)
         )
@@ -277,12 +293,13 @@ class _Values:
             values[:, start:stop] = self.read(slice(None), slice(start, stop), slice(0, self.shape[2]))
         return values
 
-    def later(self, chunks: tuple[int, int, int]) -> Any:  # noqa: ANN401 - dask is no dependency
+    def later(self, chunks: tuple[int, ...]) -> Any:  # noqa: ANN401 - dask is no dependency
         """A dask array that reads chunk by chunk when it is computed."""
         import dask.array
 
         sizes = dask.array.core.normalize_chunks(chunks, self.shape, dtype=self.dtype)
-        return dask.array.map_blocks(self._chunk, chunks=sizes, dtype=self.dtype, meta=np.empty((0, 0, 0), self.dtype))
+        empty, name = np.empty((0, 0, 0), self.dtype), f"rsgan-{uuid.uuid4().hex}"
+        return dask.array.map_blocks(self._chunk, chunks=sizes, dtype=self.dtype, meta=empty, name=name)
 
     def _chunk(self, block_info: Mapping[Any, Any]) -> npt.NDArray[Any]:
         return self.read(*(slice(start, stop) for start, stop in block_info[None]["array-location"]))
@@ -295,7 +312,10 @@ def _array_like(raster: _Raster, view: View, variable: Variable, places: _Places
     band_dim = BAND if variable.band_dim is None else variable.band_dim
     dims = (band_dim, *view.dims)
     chunks = variable.planes.chunksizes
-    array = xr.DataArray(values.later(_chunks(chunks, dims)) if chunks else values.now(), dims=dims)
+    sizes = _chunks(chunks, dims) if chunks else ()
+    if sizes and raster.pixels is not None:
+        sizes = (len(values.indexes), *sizes[1:])  # a window is computed with all its bands
+    array = xr.DataArray(values.later(sizes) if sizes else values.now(), dims=dims)
     array.name = source.name  # dask has a name of its own, which xarray would take for None
     array = array.assign_coords(_band_coordinates(raster, variable, places))
     if variable.band_dim is None and len(places) == 1:

@@ -183,6 +183,19 @@ class RasterWriter:
         finally:
             self._discard()
 
+    def declare(self) -> Path:
+        """Write the raster without pixels, which cost no room: what it will be, for those who compute them later.
+
+        Raises:
+            OutputError: If the disk is full or cannot be written.
+        """
+        with self._guarded(), without_georeference_warning():
+            self._dataset = rasterio.open(self.path, "w", **self._profile(), SPARSE_OK="TRUE")
+            self._describe()
+            self._dataset.update_tags(**self._tags)
+            self._dataset.close()
+        return self.path
+
     def write(self, values: npt.NDArray[Any], window: Window) -> None:
         """Write stored numbers into a window.
 

@@ -3,6 +3,7 @@
 import gc
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import odc.geo.xr  # noqa: F401 - gives arrays their `odc`
@@ -12,7 +13,9 @@ import rioxarray
 import xarray as xr
 from affine import Affine
 
+import rsgan
 from rsgan.enhance.arrays import enhance_array, is_array
+from rsgan.enhance.scene_enhancer import SceneEnhancer
 from rsgan.enhance.superres import superres
 from rsgan.errors import BandError, GridError, InputError, RsganError, RsganWarning
 
@@ -94,6 +97,69 @@ def test_chunked_arrays_are_read_when_they_are_computed(array: xr.DataArray, tem
     del sharper
     gc.collect()
     assert list(temporary.iterdir()) == []
+
+
+def test_a_chunked_array_is_enhanced_when_it_is_computed(array: xr.DataArray, temporary: Path, tmp_path: Path) -> None:
+    whole = file_way(tmp_path)
+    later = rsgan.superres(array.chunk(y=28, x=50), **QUICK)
+    assert later.chunks == ((4,), (28,) * 4, (50, 50, 28))
+    assert [path.name for path in temporary.glob("*/*")].count("enhanced.tif") == 1
+    with rasterio.open(next(temporary.glob("*/enhanced.tif"))) as declared:
+        assert not declared.read().any()
+    np.testing.assert_array_equal(later[:, 30:51, 77:].values, whole[:, 30:51, 77:])
+    np.testing.assert_array_equal(later.values, whole)
+    assert later.attrs.keys() >= array.attrs.keys()
+    del later
+    gc.collect()
+    assert list(temporary.iterdir()) == []
+
+
+def test_only_what_is_asked_for_is_computed(
+    array: xr.DataArray, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = rsgan.superres(array.chunk(y=28, x=50), crop=(3, 5, 50, 40), **QUICK)
+    seen: list[tuple[int, ...]] = []
+    call = SceneEnhancer.__call__
+
+    def noted(self: SceneEnhancer, observed: np.ndarray, *rest: Any) -> Any:
+        seen.append(observed.shape)
+        return call(self, observed, *rest)
+
+    monkeypatch.setattr(SceneEnhancer, "__call__", noted)
+    assert not seen
+    later[:, :10, :10].compute()
+    assert len(seen) == 1
+    assert later.shape == (4, 80, 100)
+
+
+def test_variables_of_a_dataset_share_what_is_computed(
+    array: xr.DataArray, temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = array.assign_coords(band=["B02", "B03", "B04", "B08"]).to_dataset("band", promote_attrs=True)
+    for variable in dataset.data_vars.values():
+        variable.attrs = {"scale_factor": 0.0001, "_FillValue": 0}
+    whole, calls = file_way(tmp_path), []
+    later = rsgan.superres(dataset.chunk(y=56, x=64), **QUICK)
+    call = SceneEnhancer.__call__
+    monkeypatch.setattr(SceneEnhancer, "__call__", lambda self, *rest: calls.append(1) or call(self, *rest))
+    values = later.compute()
+    np.testing.assert_array_equal(np.stack([values[name].values for name in values.data_vars]), whole)
+    assert len(calls) == 4
+
+
+@pytest.mark.parametrize("task", ["despeckle", "translate"])
+def test_other_tasks_are_done_later_too(array: xr.DataArray, temporary: Path, task: str) -> None:
+    if task == "despeckle":
+        values = np.random.default_rng(0).gamma(4, 0.025, (2, 150, 170)).astype(np.float32)
+        array = xr.DataArray(values, dims=("band", "y", "x"), coords={"band": ["VV", "VH"]}, attrs={"units": "1"})
+        array = array.assign_coords(y=5e6 - 10 * np.arange(150), x=5e5 + 10 * np.arange(170)).rio.write_crs(
+            "EPSG:32633"
+        )
+    enhance = getattr(rsgan, task)
+    how: dict[str, Any] = {"window": 64} | ({"symmetries": 1, "quantity": "intensity"} if task == "despeckle" else {})
+    now, later = enhance(array, **how), enhance(array.chunk(y=64), **how)
+    assert later.chunks is not None
+    np.testing.assert_allclose(later.values, now.values, rtol=1e-6)
 
 
 def test_a_part_and_a_file_can_be_asked_for(array: xr.DataArray, temporary: Path, tmp_path: Path) -> None:

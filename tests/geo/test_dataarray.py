@@ -1,7 +1,9 @@
 """Labelled arrays become the rasters that another hand would have written, and come back as they were."""
 
 import gc
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -286,7 +288,7 @@ def test_folder_is_removed_when_nothing_reads_from_it_any_more(integers: xr.Data
     folder = tmp_path / "kept"
     folder.mkdir()
     path = to_raster(integers, folder / "a.tif")
-    lazy = from_raster(path, integers.chunk(y=10), keep=folder)
+    lazy = from_raster(path, integers.chunk(y=10), end=partial(shutil.rmtree, folder))
     assert path.exists()
     doubled = lazy * 2
     del lazy
