@@ -103,6 +103,24 @@ def enhance_array(
         raise
 
 
+class _InTurn:
+    """Windows computed one at a time, as each uses all cores; the last are kept for other variables of a Dataset."""
+
+    def __init__(self, computed: Callable[[Window], NDArray[Any]]) -> None:
+        self._computed, self._turn = lru_cache(maxsize=_HELD)(computed), Lock()
+
+    def __call__(self, window: Window) -> NDArray[Any]:
+        """See `walk.Deferred`."""
+        with self._turn:
+            return self._computed(window)
+
+    def __reduce__(self) -> str:
+        raise RsganError(
+            "an array that is enhanced when it is computed cannot be sent to other processes. Compute it with threads "
+            "(scheduler='threads'), or give out=, and cluster= for workers."
+        )
+
+
 def _deferred(job: Job, arrays: Sequence[Labelled], folder: Path) -> Labelled:
     """An array that is enhanced chunk by chunk; its folder and the job's files go with it."""
     from rsgan.geo.dataarray import from_raster, likest
@@ -110,16 +128,10 @@ def _deferred(job: Job, arrays: Sequence[Labelled], folder: Path) -> Labelled:
     try:
         for note in job.notes:
             warnings.warn(note, RsganWarning, stacklevel=2)
-        computed, made = lru_cache(maxsize=_HELD)(job.deferred()), job.declare()
+        pixels, made = _InTurn(job.deferred()), job.declare()
     except BaseException:
         job.__exit__(None, None, None)
         raise
-
-    turn = Lock()  # a window uses all cores; variables of a Dataset ask for the same one
-
-    def pixels(window: Window) -> NDArray[Any]:
-        with turn:
-            return computed(window)
 
     def end() -> None:
         job.__exit__(None, None, None)

@@ -1,6 +1,7 @@
 """Arrays are sharpened as their files would be, and come back as arrays of the same kind."""
 
 import gc
+import pickle
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,8 @@ def test_a_chunked_array_is_enhanced_when_it_is_computed(array: xr.DataArray, te
     np.testing.assert_array_equal(later[:, 30:51, 77:].values, whole[:, 30:51, 77:])
     np.testing.assert_array_equal(later.values, whole)
     assert later.attrs.keys() >= array.attrs.keys()
+    with pytest.raises(RsganError, match=r"cannot be sent to other processes\. Compute it with threads"):
+        pickle.dumps(later.data.__dask_graph__())
     del later
     gc.collect()
     assert list(temporary.iterdir()) == []
