@@ -42,7 +42,7 @@ def command(
     \b
     Examples:
       rsgan export s2-rgbn-x2 -o x2.onnx
-      rsgan superres scene.tif -o sharper.tif --backend onnx
+      rsgan export sar-despeckle -o despeckle.onnx
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         from rsgan.model import open_model
