@@ -15,7 +15,8 @@ from rsgan.geo.writer import BLOCK_PX, RasterWriter
 class Canvas:
     """Takes finished windows in the order of a plan and hands whole rows to a writer; use it in a ``with`` statement.
 
-    Rows are written in multiples of the file's tiles, so that no tile is compressed twice.
+    No tile is compressed twice: windows that are whole tiles are written as they come, others wait for their row band,
+    which is written in multiples of the file's tiles.
     """
 
     def __init__(self, writer: RasterWriter, finished: Callable[[npt.NDArray[Any]], None] | None = None) -> None:
@@ -28,6 +29,8 @@ class Canvas:
         self._writer = writer
         self._finished = finished
         self._band: npt.NDArray[Any] | None = None
+        self._rows = 0  # of the row band in the making
+        self._at_once = False  # whether its windows are written as they come
         self._band_row = 0
         self._column = 0
         self._carried = np.empty((writer.count, 0, writer.grid.width), dtype=writer.dtype)
@@ -62,20 +65,43 @@ class Canvas:
         expected = (self._writer.count, int(window.height), int(window.width))
         if values.shape != expected:
             raise GridError(f"array of shape {values.shape} for a window of {expected}; they must agree.")
-        if self._band is None:
-            self._band = np.empty((self._writer.count, expected[1], self._writer.grid.width), self._writer.dtype)
+        if self._column == 0:
+            self._rows = expected[1]
+            self._at_once = self._finished is None and not self._carried.shape[1] and self._of_tiles(window)
         place = (int(window.row_off), int(window.col_off))
-        if place != (self._band_row, self._column) or expected[1] != self._band.shape[1]:
+        if place != (self._band_row, self._column) or expected[1] != self._rows:
             raise GridError(
                 f"window at row {place[0]}, column {place[1]} with {expected[1]} rows came where row {self._band_row}, "
-                f"column {self._column} with {self._band.shape[1]} rows was next. Add windows in the order of the plan."
+                f"column {self._column} with {self._rows} rows was next. Add windows in the order of the plan."
             )
-        self._band[:, :, self._column : self._column + expected[2]] = values
+        if self._at_once:
+            self._writer.write(values, window)
+        else:
+            self._gather(values)
         self._column += expected[2]
         if self._column >= self._writer.grid.width:
-            if self._finished is not None:
-                self._finished(self._band)
-            self._flush(self._band)
+            self._end_row()
+
+    def _of_tiles(self, first: Window) -> bool:
+        """Whether the windows of a row band cover whole tiles each; `first` of the row, by whose width they follow."""
+        grid = self._writer.grid
+        rows = first.height % BLOCK_PX == 0 or first.row_off + first.height == grid.height
+        columns = first.width % BLOCK_PX == 0 or first.width == grid.width
+        return bool(first.row_off % BLOCK_PX == 0 and rows and columns)
+
+    def _gather(self, values: npt.NDArray[Any]) -> None:
+        if self._band is None:
+            self._band = np.empty((self._writer.count, self._rows, self._writer.grid.width), self._writer.dtype)
+        self._band[:, :, self._column : self._column + values.shape[2]] = values
+
+    def _end_row(self) -> None:
+        if self._band is None:
+            self._band_row, self._column = self._band_row + self._rows, 0
+            self._written_rows = self._band_row
+            return
+        if self._finished is not None:
+            self._finished(self._band)
+        self._flush(self._band)
 
     def restore(self, band: npt.NDArray[Any]) -> int:
         """Put a row band that was finished before in its place; gives the rows that are done now.

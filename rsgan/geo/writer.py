@@ -16,7 +16,7 @@ import rasterio.shutil
 from filelock import FileLock, Timeout
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import RasterioError
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
 from rsgan.errors import GridError, OutputError, OutputExistsError
@@ -41,7 +41,7 @@ _SPACE_WORDS: Final = (
 )
 """Words by which GDAL and libtiff say that a file cannot grow, or lacks what they just wrote to it."""
 
-_FAILURES: Final = (RasterioError, CPLE_BaseError, OSError)
+_FAILURES: Final = (RasterioError, CPLE_BaseError, OSError, SystemError)  # the last where GDAL fails without a word
 
 
 def check_output(path: str | Path, *, overwrite: bool) -> None:
@@ -269,17 +269,20 @@ class RasterWriter:
 
     def _assemble(self) -> None:
         """Close, build overviews, and see that all can be read."""
+        factors = _overview_factors(self.grid.shape)
         self._dataset.update_tags(**self._tags)
-        if not self.cog and not self._own_overviews:
-            self._dataset.build_overviews(_overview_factors(self.grid.shape), Resampling.average)
         self._dataset.close()
+        self._check_readable(self.partial)  # before more is made of it: on a full disk GDAL would crash over it
+        if not self.cog and not self._own_overviews:
+            with without_georeference_warning(), rasterio.open(self.partial, "r+") as pixels:
+                pixels.build_overviews(factors, Resampling.average)
         source = self.partial
         if self._backscatter is not None and self._own_overviews:
             with without_georeference_warning():
-                source = with_overviews(self.partial, _overview_factors(self.grid.shape), self._backscatter)
+                source = with_overviews(self.partial, factors, self._backscatter)
         if self._assembled != self.partial:
             rasterio.shutil.copy(source, self._assembled, **self._copy_options())
-        self._check_readable(self._assembled)
+        self._check_readable(self._assembled, overviews=0 if self.cog else len(factors))  # GDAL decides on a COG's
 
     def _copy_options(self) -> dict[str, Any]:
         """Creation options of the copy that becomes the output."""
@@ -298,8 +301,8 @@ class RasterWriter:
             "num_threads": "ALL_CPUS",
         }
 
-    def _check_readable(self, written: Path) -> None:
-        """Read the last pixel of every overview and of the raster itself back.
+    def _check_readable(self, written: Path, overviews: int = 0) -> None:
+        """Read the last pixel of every overview and of the raster itself back, and see that there are so many.
 
         GDAL may notice only while closing that the disk is full, and then says nothing: the file opens, but does not
         give what was written last.
@@ -308,9 +311,11 @@ class RasterWriter:
             with without_georeference_warning():
                 levels = _read_last_pixel(written)
                 for level in range(levels):
-                    _read_last_pixel(written, overview_level=level)
+                    _read_last_pixel(written, level)
         except RasterioError as error:
             raise OutputError(self._disk_full(said_by(error))) from error
+        if levels < overviews:
+            raise OutputError(self._disk_full(f"{levels} of {overviews} overviews were written"))
 
     def _discard(self) -> None:
         """Close and remove the temporary files; those that GDAL puts beside them too."""
@@ -349,7 +354,7 @@ class RasterWriter:
     def _failure(self, error: BaseException) -> str:
         said = said_by(error)
         no_space = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        if no_space or any(word in said.casefold() for word in _SPACE_WORDS):
+        if no_space or isinstance(error, SystemError) or any(word in said.casefold() for word in _SPACE_WORDS):
             return self._disk_full(said)
         return f"{self.path} cannot be written: {said}. Nothing was left behind. Give another output with --out."
 
@@ -361,11 +366,22 @@ class RasterWriter:
         )
 
 
-def _read_last_pixel(path: Path, **options: int) -> int:
-    """Read the last pixel of a raster or of one of its overviews; gives the number of overviews."""
-    with rasterio.open(path, **options) as dataset:
+def _read_last_pixel(path: Path, level: int | None = None) -> int:
+    """Read the last pixel of a raster or of one of its overviews; gives the number of overviews.
+
+    Raises:
+        RasterioError: If it cannot be read, or was never written: then GDAL would read zeros.
+    """
+    which = {} if level is None else {"overview_level": level}
+    with rasterio.open(path, **which) as dataset:
         dataset.read(window=Window(dataset.width - 1, dataset.height - 1, 1, 1))
-        return len(dataset.overviews(1))
+        levels = len(dataset.overviews(1))
+        rows, columns = dataset.block_shapes[0]
+        last = f"BLOCK_OFFSET_{(dataset.width - 1) // columns}_{(dataset.height - 1) // rows}"
+    with rasterio.open(path) as whole:
+        if whole.get_tag_item(last, "TIFF", bidx=1, **({} if level is None else {"ovr": level})) is None:
+            raise RasterioIOError(f"the last pixels of {path.name} are missing")
+    return levels
 
 
 def _free_space(folder: Path) -> str:
