@@ -1,9 +1,11 @@
 """How time and memory of a command grow with the scene: writes a section of RESULTS.md.
 
-    python -m benchmarks.growth [--most 16384]
+    python -m benchmarks.growth [--largest]
 
 Scenes of one content (a drawn tile, repeated) and growing size go through whole commands into plain GeoTIFFs, each in a
-process of its own. What should not grow is the seconds per megapixel and the memory at the peak.
+process of its own. What should not grow is the seconds per megapixel and the memory at the peak. Memory can grow with
+the width alone (tests/enhance/test_walk.py), so a scene as wide as the largest and a quarter as high stands for it,
+unless it is asked for.
 """
 
 from __future__ import annotations
@@ -30,18 +32,20 @@ TILE = 1024
 class Grown:
     """What one command took."""
 
-    side: int
+    height: int
+    width: int
     wall: float
     cpu: float
     peak: float
 
     def row(self, name: str, first: Grown) -> list[str]:
         """Cells of the table; ratios are to the smallest scene that fills several windows."""
-        each, before = (1e6 * one.cpu / one.side**2 for one in (self, first))
+        size = self.height * self.width / 1e6
+        each, before = (1e6 * one.cpu / (one.height * one.width) for one in (self, first))
         return [
-            f"{name}, {self.side} x {self.side} output pixels",
+            f"{name}, {self.width} x {self.height} output pixels",
             f"{self.wall:.0f}",
-            f"{1e6 * self.wall / self.side**2:.2f}",
+            f"{self.wall / size:.2f}",
             f"{each:.2f}",
             f"{each / before:.2f}",
             f"{self.peak:.2f}",
@@ -49,21 +53,22 @@ class Grown:
         ]
 
 
-def draw(case: Case, side: int, path: Path) -> None:
+def draw(case: Case, height: int, width: int, path: Path) -> None:
     """A scene of one tile, repeated."""
     values, names = content_of(case, TILE)
-    with rasterio.open(path, "w", dtype=values.dtype, **profile_of(case, side), BIGTIFF="IF_SAFER") as dataset:
+    profile = profile_of(case, width) | {"height": height, "BIGTIFF": "IF_SAFER"}
+    with rasterio.open(path, "w", dtype=values.dtype, **profile) as dataset:
         dataset.descriptions = names
-        for row in range(0, side, TILE):
-            for column in range(0, side, TILE):
+        for row in range(0, height, TILE):
+            for column in range(0, width, TILE):
                 dataset.write(values, window=Window(column, row, TILE, TILE))
 
 
-def grown(case: Case, side: int, scale: int) -> Grown:
-    """Run one command on a scene whose output has `side` pixels each way."""
+def grown(case: Case, height: int, width: int, scale: int) -> Grown:
+    """Run one command on a scene whose output has so many pixels."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         source = Path(folder) / "scene.tif"
-        draw(case, side // scale, source)
+        draw(case, height // scale, width // scale, source)
         words = [sys.executable, "-c", "from rsgan.cli import main; main()", case.verb, str(source), "--no-cog", "-q"]
         words += ["-o", f"{folder}/out.tif", "--model", case.model, "--symmetries", "1"]
         words += ["--quantity", "intensity"] if case.bands == 1 else []
@@ -73,26 +78,25 @@ def grown(case: Case, side: int, scale: int) -> Grown:
         process.returncode = status
         if status:
             raise SystemExit(f"{' '.join(words)} ended with {status}.")
-        return Grown(side, time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20)
+        return Grown(
+            height, width, time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20
+        )
 
 
 def main() -> None:
     """Measure, and write the section."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--most", type=int, default=16384, help="side of the largest output, pixels")
-    parser.add_argument("--case", choices=["superres", "despeckle"], action="append")
+    parser.add_argument("--largest", action="store_true", help="16384 x 16384 too: an hour")
     arguments = parser.parse_args()
+    shapes = [(4096, 4096), (4096, 16384), *([(16384, 16384)] if arguments.largest else [])]
     rows = []
     for case in CASES:
-        if arguments.case and case.verb not in arguments.case:
-            continue
         scale = 2 if case.verb == "superres" else 1
-        sides = [side for side in (4096, 8192, 16384) if side <= arguments.most]
-        found = []
-        for side in sides:
-            found.append(grown(case, side, scale))
-            first = next((one for one in found if one.side == 4096), found[0])
-            rows.append(found[-1].row(case.verb, first))
+        first = None
+        for height, width in shapes:
+            found = grown(case, height, width, scale)
+            first = first or found
+            rows.append(found.row(case.verb, first))
             print(*rows[-1], sep=" | ", flush=True)
             _record(rows)
 

@@ -1,10 +1,11 @@
 """What a whole command takes beside the network alone, on the same windows: writes a section of RESULTS.md.
 
-    python -m benchmarks.speed [--runs 1]
+    python -m benchmarks.speed [--runs 1] [--more]
 
-The command reads, fills, computes, compresses and writes a cloud-optimised GeoTIFF; the network alone computes the same
-windows with their halo from memory, in a process of the same settings. Also: the same command where memory is given
-back to the system after every layer, as any program does that says nothing else. Figures are ratios within one run.
+The command reads, fills, computes, compresses and writes a plain GeoTIFF; the network alone computes the same windows
+with their halo from memory, in a process of the same settings. With --more: the same into a cloud-optimised GeoTIFF,
+and where memory is given back to the system after every layer, as any program does that says nothing else. Figures are
+ratios within one run.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from scipy import ndimage
 
 from benchmarks.results import record, table
 from rsgan.catalogue import RGBN
+from rsgan.geo import plan
+from rsgan.model import open_model
 
 GIVE_BACK = {"MALLOC_ARENA_MAX": "8"}
 """Any such variable makes the program leave the allocator alone."""
@@ -36,6 +39,7 @@ import numpy as np
 import torch
 from rsgan.cli.memory import keep_freed_memory
 from rsgan.enhance import despeckle, superres
+from rsgan.enhance.batches import trimmed
 
 keep_freed_memory()
 verb, source, model = sys.argv[1:]
@@ -44,7 +48,14 @@ with room.prepare([source], source + ".alone.tif", model=model) as job:
     batches = job.deferred().batches
     run = lambda chip, inner, valid: batches.enhancer(chip, inner, valid)
     rng, bands = np.random.default_rng(0), len(job.scene.bands)
-    shapes = [(window.read.height, window.read.width, window.inner) for window in job.windows]
+    halo, stride, shapes = batches.enhancer.halo, batches.enhancer.stride, []
+    for window in job.windows:  # what the filling alone needs is let go before the network
+        sizes = window.read.height, window.read.width
+        if verb == "superres":
+            spans = [trimmed(kept, size, halo, stride) for kept, size in zip(window.inner, sizes)]
+            shapes.append((*(seen.stop - seen.start for seen, _ in spans), tuple(inner for _, inner in spans)))
+        else:
+            shapes.append((*sizes, window.inner))
     chips = {shape[:2]: rng.random((1, bands, *shape[:2])).astype(np.float32) * 0.2 + 0.05 for shape in shapes}
     valid = {shape: np.ones(chip.shape, bool) for shape, chip in chips.items()}
     height, width, inner = shapes[0]
@@ -98,18 +109,25 @@ def draw(case: Case, path: Path) -> None:
         dataset.descriptions = names
 
 
-def command(case: Case, source: Path, environment: dict[str, str]) -> tuple[float, float]:
+def command(case: Case, source: Path, environment: dict[str, str], *flags: str) -> tuple[float, float]:
     """Seconds and GiB at the peak of the whole command."""
     words = [sys.executable, "-c", "from rsgan.cli import main; main()", case.verb, str(source)]
-    words += ["-o", f"{source}.out.tif", "--overwrite", "-q", "--model", case.model] + (
-        ["--quantity", "intensity"] if case.bands == 1 else []
-    )
+    words += ["-o", f"{source}.out.tif", "--overwrite", "-q", "--model", case.model, *flags]
+    words += ["--quantity", "intensity"] if case.bands == 1 else []
     program = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
     program += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     started = time.perf_counter()
     told = {"env": os.environ | environment, "check": True, "capture_output": True, "text": True}
     said = subprocess.run([sys.executable, "-c", program, *words], **told).stdout
     return time.perf_counter() - started, int(said) / 2**20
+
+
+def halo_of(case: Case) -> float:
+    """Pixels that are computed, by pixels that are kept."""
+    model, side = open_model(case.model), 512 if case.verb == "superres" else 768
+    generator = model.generator(0.0)
+    windows = plan((case.side, case.side), side, getattr(generator.config, "stride", 1), model.receptive_field)
+    return sum(window.read.width * window.read.height for window in windows) / case.side**2
 
 
 def alone(case: Case, source: Path) -> float:
@@ -122,6 +140,7 @@ def main() -> None:
     """Measure, and write the section."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--more", action="store_true", help="into a COG, and with memory given back")
     arguments = parser.parse_args()
     lines = []
     with tempfile.TemporaryDirectory() as folder:
@@ -130,11 +149,16 @@ def main() -> None:
             draw(case, source)
             for _ in range(arguments.runs):
                 bare = alone(case, source)
-                (whole, peak), (given, lower) = command(case, source, {}), command(case, source, GIVE_BACK)
-                cells = [f"{bare:.0f}", f"{whole:.0f}", f"{whole / bare:.2f}", f"{peak:.2f}"]
-                lines.append([case.name, *cells, f"{given / whole:.2f}", f"{lower:.2f}"])
+                whole, peak = command(case, source, {}, "--no-cog")
+                spent = f"{bare:.0f}", f"{whole:.0f}", f"{whole / bare:.2f}", f"{peak:.2f}"
+                row = [case.name, f"{halo_of(case):.2f}", *spent]
+                if arguments.more:
+                    cog, given = command(case, source, {}), command(case, source, GIVE_BACK, "--no-cog")
+                    row += [f"{cog[0] / bare:.2f}", f"{given[0] / whole:.2f}", f"{given[1]:.2f}"]
+                lines.append(row)
                 print(*lines[-1], sep=" | ", flush=True)
-    head = ["scene", "network alone, s", "command, s", "ratio", "peak, GiB", "given back: times as long", "peak, GiB"]
+    head = ["scene", "pixels with halo / without", "network alone, s", "command, s", "ratio", "peak, GiB"]
+    head += ["ratio with COG", "given back: times as long", "peak, GiB"] if arguments.more else []
     record("speed.py", f"`python -m benchmarks.speed`\n\n{table(head, lines)}")
 
 
