@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -176,13 +178,18 @@ def _estimate(
     bands = range(len(filled[0]))
     noises, sigmas = np.full(len(bands), np.nan), np.full(len(bands), np.nan)
     for group in [slice(b, b + 1) for b in bands] if any_band else [slice(None)]:
-        told = []
-        for values, chip, scaling in zip(filled, chips, scalings, strict=True):
+
+        def estimated(one: tuple[Floats, Chip, BandScaling], group: slice = group) -> tuple[Floats, Floats] | None:
+            values, chip, scaling = one
             valid = np.all(chip.valid[group], axis=0)
             if min(valid.shape) < SMALLEST_PROBE or valid.sum() < SMALLEST_PROBE**2:
-                continue
+                return None
             ratio, sigma = probe.estimate(probe_features(values[group], valid, scaling.spread[group]))
-            told.append((ratio * scaling.spread[group], np.full(len(sigma), sigma.mean())))
+            return ratio * scaling.spread[group], np.full(len(sigma), sigma.mean())
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:  # a command waits for this before its first window
+            found = threads.map(estimated, zip(filled, chips, scalings, strict=True))
+        told = [one for one in found if one is not None]
         if told:
             noises[group], sigmas[group] = np.median(told, axis=0)
     return noises, sigmas

@@ -85,11 +85,8 @@ SMALLEST_PROBE = 24
 def _differences(values: Floats, valid: NDArray[np.bool_], lag: int) -> float:
     """Mean absolute difference at a lag, both directions, over pairs of valid pixels."""
     total, count = 0.0, 0
-    for axis in (0, 1):
-        first, second = (np.take(values, range(s, values.shape[axis] - lag + s), axis) for s in (0, lag))
-        both = np.take(valid, range(values.shape[axis] - lag), axis) & np.take(
-            valid, range(lag, values.shape[axis]), axis
-        )
+    for front, back in ((np.s_[:-lag], np.s_[lag:]), (np.s_[:, :-lag], np.s_[:, lag:])):
+        first, second, both = values[front], values[back], valid[front] & valid[back]
         total += float(np.abs(first - second)[both].sum())
         count += int(both.sum())
     return total / max(count, 1)
