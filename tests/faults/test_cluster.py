@@ -34,6 +34,14 @@ def two() -> Iterator[Any]:
         yield client
 
 
+@pytest.fixture
+def fresh() -> Iterator[Any]:
+    """The same for one test, which may end the processes: whether they are started again is dask's business."""
+    settings: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with distributed.LocalCluster(**settings) as cluster, distributed.Client(cluster, set_as_default=False) as client:
+        yield client
+
+
 def pixels(path: Path) -> np.ndarray:
     with rasterio.open(path) as dataset:
         return dataset.read()
@@ -73,9 +81,9 @@ def test_translation_with_its_transmission(two: Any, scene: Path, tmp_path: Path
         np.testing.assert_array_equal(pixels(tmp_path / f"there{name}.tif"), pixels(tmp_path / f"here{name}.tif"))
 
 
-def test_a_lost_workers_windows_are_done_again(two: Any, scene: Path, tmp_path: Path) -> None:
+def test_a_lost_workers_windows_are_done_again(fresh: Any, scene: Path, tmp_path: Path) -> None:
     here = rsgan.superres(scene, tmp_path / "here.tif", **QUICK)
-    victims = list(two.run(os.getpid).values())
+    victims = list(fresh.run(os.getpid).values())
     killed: list[int] = []
 
     def kill(done: int, _: int) -> None:
@@ -83,7 +91,7 @@ def test_a_lost_workers_windows_are_done_again(two: Any, scene: Path, tmp_path: 
             killed.append(victims[0])
             os.kill(victims[0], signal.SIGKILL)
 
-    there = rsgan.superres(scene, tmp_path / "there.tif", cluster=two, progress=kill, **QUICK)
+    there = rsgan.superres(scene, tmp_path / "there.tif", cluster=fresh, progress=kill, **QUICK)
     assert killed
     np.testing.assert_array_equal(pixels(there), pixels(here))
 
@@ -106,7 +114,8 @@ def test_the_last_worker_has_gone(scene: Path, tmp_path: Path, monkeypatch: pyte
             assert not out.exists()
 
 
-def test_what_ends_every_worker_is_told(two: Any, scene: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_what_ends_every_worker_is_told(fresh: Any, scene: Path, tmp_path: Path) -> None:
     from rsgan.enhance import cluster
 
     def deadly(_: object, __: object) -> None:
@@ -115,18 +124,16 @@ def test_what_ends_every_worker_is_told(two: Any, scene: Path, tmp_path: Path) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cluster, "_kept_of", deadly)
         with pytest.raises(RsganError, match=r"of \d+ x \d+ input pixels ended one worker after the other"):
-            rsgan.superres(scene, tmp_path / "out.tif", cluster=two, **QUICK)
+            rsgan.superres(scene, tmp_path / "out.tif", cluster=fresh, **QUICK)
     assert not (tmp_path / "out.tif").exists()
 
 
-def test_memory_that_does_not_suffice_on_a_worker(two: Any, scene: Path, tmp_path: Path) -> None:
-    two.wait_for_workers(2)
-    two.run(_narrow)
+def test_memory_that_does_not_suffice_on_a_worker(fresh: Any, scene: Path, tmp_path: Path) -> None:
+    fresh.run(_narrow)
     here = rsgan.superres(scene, tmp_path / "here.tif", **(QUICK | {"window": 256}))
     with pytest.warns(rsgan.errors.RsganWarning, match="each is done in 2 pieces"):
-        there = rsgan.superres(scene, tmp_path / "there.tif", cluster=two, **(QUICK | {"window": 256}))
+        there = rsgan.superres(scene, tmp_path / "there.tif", cluster=fresh, **(QUICK | {"window": 256}))
     np.testing.assert_array_equal(pixels(there), pixels(here))
-    two.restart()
 
 
 def _narrow() -> None:
