@@ -41,7 +41,7 @@ def server(
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     patience = {"GDAL_HTTP_MAX_RETRY": "3", "GDAL_HTTP_RETRY_DELAY": "0.01", "GDAL_HTTP_CONNECTTIMEOUT": "5"}
-    monkeypatch.setattr("rsgan.geo.files._PATIENCE", patience)
+    monkeypatch.setattr("rsgan.geo.addresses._PATIENCE", patience)
     values = np.random.default_rng(0).integers(500, 3000, (4, 1600, 1600)).astype(np.uint16)
     tiles = {"tiled": True, "blockxsize": 128, "blockysize": 128, "compress": "deflate"}
     make_raster("scene.tif", values, descriptions=BANDS, scales=(1e-4,) * 4, **tiles)
