@@ -33,12 +33,12 @@ from rsgan.enhance.translation import (
     stored_as,
 )
 from rsgan.enhance.walk import Deferred, Progress, Sums, walk
-from rsgan.errors import OutputError
+from rsgan.errors import GridError, OutputError
 from rsgan.geo import FILL_REACH, RasterWriter, Scene, Window, WindowPlan
 from rsgan.geo.files import open_raster
 from rsgan.model import Model, choose_device
 from rsgan.nn.generators.haze import HazeGenerator
-from rsgan.nn.generators.translation import OneWay
+from rsgan.nn.generators.translation import PROBED, OneWay
 from rsgan.radiometry import Backscatter, Radiometry
 from rsgan.report.panels import Panel, limits_of, save_tiles, stretch
 
@@ -293,7 +293,16 @@ class TranslateJob:
         return self.writer().declare()
 
     def deferred(self) -> Deferred:
-        """What `run` would write, to be computed part by part when it is asked for."""
+        """What `run` would write, to be computed part by part when it is asked for.
+
+        Raises:
+            GridError: the network looks at the whole image, so that no part has a result of its own.
+        """
+        if self.way.receptive_field >= PROBED:
+            raise GridError(
+                f"{self.model.card.name} looks at the whole image at once, so a chunked array cannot be done chunk by "
+                "chunk. Give out=, or load the array first."
+            )
         halo, nodata = self.way.receptive_field + FILL_REACH, self.writer().nodata
         return Deferred(
             self.scene, Batches(self._bind()), self.part, self.options.window, halo, self._background, nodata,

@@ -225,9 +225,7 @@ def walk(
             for step, kept in zip(group, made, strict=True):
                 valid = _kept_valid(step)
                 row.tally.add(step, kept, valid)
-                dn = stored(kept.values, step, valid, scene, writer.nodata)
-                if view is not None and view.order is not None:
-                    dn = _stacked(dn, view, step.window.keep, writer.nodata)
+                dn = _as_stored(step, kept, scene, stored, view, writer.nodata)
                 place = scale_window(_relative(step.window, origin), enhancer.scale)
                 if besides is not None and kept.beside is not None:
                     besides.add(_masked(kept.beside, valid, enhancer.scale), place)
@@ -294,10 +292,17 @@ class Deferred:
         step = _read(self.scene, window, self.background, self.batches.enhancer, self.view)
         kept = self.batches([step])[0]
         store = self.store or _restored(self.batches.enhancer.scale)
-        dn = store(kept.values, step, _kept_valid(step), self.scene, self.nodata)
-        if self.view is not None and self.view.order is not None:
-            dn = _stacked(dn, self.view, window.keep, self.nodata)
-        return dn
+        return _as_stored(step, kept, self.scene, store, self.view, self.nodata)
+
+
+def _as_stored(
+    step: Step, kept: Kept, scene: Scene, store: Restore, view: GuideView | None, nodata: float | None
+) -> Stored:
+    """What the output holds of a window, the finer bands beside the enhanced ones where they are stacked."""
+    dn = store(kept.values, step, _kept_valid(step), scene, nodata)
+    if view is not None and view.order is not None:
+        dn = _stacked(dn, view, step.window.keep, nodata)
+    return dn
 
 
 def _covered(first: int, length: int, scale: int) -> slice:
