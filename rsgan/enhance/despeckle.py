@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from rsgan.enhance.arrays import enhance_array, is_array
 from rsgan.enhance.despeckle_job import DespeckleJob
-from rsgan.enhance.options import chosen_part, refuse_too_wide
+from rsgan.enhance.options import chosen_part, parted, refuse_too_wide
 from rsgan.enhance.paths import as_paths, placed, refuse_twice
 from rsgan.enhance.speckle import same_polarisation
 from rsgan.enhance.speckle_method import (
@@ -93,9 +93,6 @@ def _stored(scene: Scene, options: DespeckleOptions) -> Backscatter:
     return replace(found, is_complex=False)
 
 
-READING = frozenset(field.name for field in fields(SarReading))
-
-
 def despeckle(
     source: Any,  # noqa: ANN401 - paths, or arrays that are not imported for paths
     out: str | Path | None = None,
@@ -127,8 +124,7 @@ def despeckle(
         settings["ratio"] = Path(settings["ratio"])
 
     def planned(sources: Sequence[str | Path], out: str | Path | None) -> DespeckleJob:
-        reading = SarReading(**{key: value for key, value in settings.items() if key in READING})
-        options = DespeckleOptions(**{key: value for key, value in settings.items() if key not in READING})
+        reading, options = parted(settings, SarReading, DespeckleOptions)
         return prepare(sources, out, method=method, model=model, reading=reading, options=options)
 
     if is_array(source):

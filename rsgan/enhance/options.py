@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from rsgan.runtimes import Backend
 if TYPE_CHECKING:
     from distributed import Client
 
+Read = TypeVar("Read")
+Run = TypeVar("Run", bound="Running")
 SMALLEST_WINDOW = 64
 CLUSTER = re.compile(r"local:(?P<processes>[1-9][0-9]*)|[a-z]+://.+")
 """What names a dask cluster."""
@@ -184,6 +186,17 @@ class Options(Running):
             raise RsganError(f"--noise {self.noise}: expected a reflectance, 0 up to 1 (0.001 is 10 DN of Sentinel-2).")
         if self.psf_sigma is not None and not 0 <= self.psf_sigma <= 0.6:
             raise RsganError(f"--psf-sigma {self.psf_sigma}: expected 0 .. 0.6 input pixels (Sentinel-2: about 0.4).")
+
+
+def parted(settings: Mapping[str, Any], reading: type[Read], options: type[Run]) -> tuple[Read, Run]:
+    """Settings of a Python twin, as how files are read and how a task runs.
+
+    Raises:
+        RsganError: naming the one that cannot be meant.
+    """
+    known = {field.name for field in fields(reading)}  # type: ignore[arg-type]
+    of_files = {key: value for key, value in settings.items() if key in known}
+    return reading(**of_files), options(**{key: value for key, value in settings.items() if key not in known})
 
 
 def chosen_part(scene: Scene, options: Running) -> Window:

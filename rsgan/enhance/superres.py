@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -13,7 +12,7 @@ from rsgan.enhance.choice import candidates, choose_model, open_fitting, open_gu
 from rsgan.enhance.guiding import Guiding
 from rsgan.enhance.job import Job, plan_job
 from rsgan.enhance.method import Method
-from rsgan.enhance.options import Options, Reading
+from rsgan.enhance.options import Options, Reading, parted
 from rsgan.enhance.paths import as_paths, placed, refuse_twice
 from rsgan.enhance.twin import carried_out
 from rsgan.enhance.walk import Progress
@@ -137,9 +136,6 @@ def _linear(
     return scene, guiding, Method.linear(guiding)
 
 
-READING = frozenset(field.name for field in fields(Reading))
-
-
 def superres(
     source: Any,  # noqa: ANN401 - paths, or arrays that are not imported for paths
     out: str | Path | None = None,
@@ -176,8 +172,7 @@ def superres(
         settings["uncertainty"] = Path(settings["uncertainty"])
 
     def planned(sources: Sequence[str | Path], out: str | Path | None) -> Job:
-        reading = Reading(**{key: value for key, value in settings.items() if key in READING})
-        options = Options(**{key: value for key, value in settings.items() if key not in READING})
+        reading, options = parted(settings, Reading, Options)
         return prepare(sources, out, model=model, method=method, scale=scale, reading=reading, options=options)
 
     if not is_array(source):

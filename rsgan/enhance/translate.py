@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from rsgan.card import Domain
 from rsgan.enhance.arrays import enhance_array, is_array
-from rsgan.enhance.options import Reading, chosen_part, refuse_too_wide
+from rsgan.enhance.options import Reading, chosen_part, parted, refuse_too_wide
 from rsgan.enhance.paths import as_paths, placed, refuse_twice
 from rsgan.enhance.translate_job import TranslateJob
 from rsgan.enhance.translation import (
@@ -84,9 +83,6 @@ def prepare(
         return job
 
 
-READING = frozenset(field.name for field in fields(Reading))
-
-
 def translate(
     source: Any,  # noqa: ANN401 - paths, or arrays that are not imported for paths
     out: str | Path | None = None,
@@ -119,8 +115,7 @@ def translate(
         settings["transmission"] = Path(settings["transmission"])
 
     def planned(sources: Sequence[str | Path], out: str | Path | None) -> TranslateJob:
-        reading = Reading(**{key: value for key, value in settings.items() if key in READING})
-        options = TranslateOptions(**{key: value for key, value in settings.items() if key not in READING})
+        reading, options = parted(settings, Reading, TranslateOptions)
         return prepare(sources, out, model=model, direction=direction, reading=reading, options=options)
 
     if not is_array(source):

@@ -11,7 +11,7 @@ from affine import Affine
 
 from rsgan.enhance.job import Job
 from rsgan.enhance.options import Reading
-from rsgan.enhance.superres import READING, prepare
+from rsgan.enhance.superres import prepare
 from rsgan.errors import ModelError
 
 SCALED = {"scales": [1e-4] * 4, "offsets": [0.0] * 4}
@@ -20,7 +20,7 @@ Make = Callable[..., Path]
 
 @contextmanager
 def prepared(*sources: Any, **settings: Any) -> Iterator[Job]:
-    reading = Reading(**{key: settings.pop(key) for key in list(settings) if key in READING})
+    reading = Reading(**{key: settings.pop(key) for key in list(settings) if key in vars(Reading())})
     with prepare(*sources, reading=reading, **settings) as job:
         yield job
 

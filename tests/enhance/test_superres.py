@@ -21,7 +21,7 @@ import rsgan
 from rsgan.enhance.job import Job
 from rsgan.enhance.options import Options, Reading
 from rsgan.enhance.scene_enhancer import SceneEnhancer
-from rsgan.enhance.superres import READING, default_output, prepare, superres
+from rsgan.enhance.superres import default_output, prepare, superres
 from rsgan.errors import InputError, OutputError, RsganError, RsganWarning
 from rsgan.geo import Scene
 
@@ -44,7 +44,7 @@ def pixels(path: Path) -> np.ndarray:
 
 @contextmanager
 def prepared(*sources: Any, **settings: Any) -> Iterator[Job]:
-    reading = Reading(**{key: settings.pop(key) for key in list(settings) if key in READING})
+    reading = Reading(**{key: settings.pop(key) for key in list(settings) if key in vars(Reading())})
     with prepare(*sources, reading=reading, **settings) as job:
         yield job
 
