@@ -153,7 +153,7 @@ def _client(asked: str) -> Iterator[Client]:
         return
     count = int(processes)
     each = max(1, (os.cpu_count() or 1) // count)
-    settings: dict[str, Any] = {"n_workers": count, "threads_per_worker": 1, "silence_logs": logging.ERROR}
+    settings: dict[str, Any] = {"n_workers": count, "threads_per_worker": 1, "silence_logs": logging.CRITICAL}
     with (
         LocalCluster(**settings, dashboard_address="127.0.0.1:0", env={"OMP_NUM_THREADS": str(each)}) as cluster,
         Client(cluster, set_as_default=False) as client,

@@ -51,9 +51,8 @@ class BandAt:
 
     @property
     def dtype(self) -> str:
-        """Numpy name of the stored type; GDAL's complex integers, which numpy lacks, are read as complex64."""
-        name = str(self.dataset.dtypes[self.index - 1])
-        return "complex64" if name == "complex_int16" else name
+        """Numpy name of the type that the band is read as."""
+        return _numpy_name(self.dataset.dtypes[self.index - 1])
 
     @property
     def declared_nodata(self) -> float | None:
@@ -242,12 +241,17 @@ _LARGEST_BLOCK: Final = 2**30
 
 def _refuse_large_blocks(path: str, dataset: Any) -> None:  # noqa: ANN401 - rasterio ships no types
     for (rows, columns), dtype in zip(dataset.block_shapes, dataset.dtypes, strict=True):
-        size = rows * columns * np.dtype(dtype).itemsize
+        size = rows * columns * np.dtype(_numpy_name(dtype)).itemsize
         if size > _LARGEST_BLOCK:
             raise InputError(
                 f"{path} stores its pixels in blocks of {columns} x {rows}, {size / 2**30:.1f} GiB each, which are "
                 "read as a whole. Tile it first: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE INPUT OUTPUT"
             )
+
+
+def _numpy_name(dtype: object) -> str:
+    """GDAL's complex integers, which numpy lacks, are read as complex64."""
+    return "complex64" if str(dtype) == "complex_int16" else str(dtype)
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
@@ -21,13 +22,35 @@ AnyConfig = TrainConfig | DespeckleConfig | TranslateConfig
 _ADAPTER: TypeAdapter[AnyConfig] = TypeAdapter(Annotated[AnyConfig, Field(discriminator="task")])
 
 
+_MOST_VALUES: Final = 1_000_000
+"""In a text; what an alias stands for counts each time, so that a small file cannot stand for a huge one."""
+
+
 class _Loader(yaml.SafeLoader):
-    """Plain values only: aliases let a small file stand for a huge one, and a config needs none."""
+    """Plain values, a bounded number of them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._values: dict[yaml.Node, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not taken; write the value out.")
-        return super().compose_node(parent, index)
+        is_alias = self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        if node is None:
+            return None
+        if not is_alias:
+            self._values[node] = 1 + sum(self._values[child] for child in _children(node))
+        elif node not in self._values:
+            raise yaml.YAMLError("an alias (*name) inside of what it stands for; write the value out.")
+        if self._values[node] > _MOST_VALUES:
+            raise yaml.YAMLError(f"its aliases (*name) stand for more than {_MOST_VALUES:,} values; write fewer out.")
+        return node
+
+
+def _children(node: yaml.Node) -> Iterable[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return chain.from_iterable(node.value)
+    return node.value if isinstance(node, yaml.SequenceNode) else ()
 
 
 def read_yaml(text: str) -> object:

@@ -19,7 +19,7 @@ from rsgan.geo.products import expand
 from rsgan.model import CARD_KEY, open_model, read_card
 from rsgan.runtimes import export
 from rsgan.training.checkpoint import load_checkpoint
-from rsgan.training.loading import load_config
+from rsgan.training.loading import load_config, read_yaml
 
 SHIPPED = "any-x2"
 
@@ -186,6 +186,14 @@ def test_hostile_yaml_is_refused(tmp_path: Path, text: str, monkeypatch: pytest.
         load_config(path)
     assert len(str(refused.value)) < 20_000
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.yaml"]
+
+
+def test_aliases_are_taken_where_they_stand_for_little() -> None:
+    assert read_yaml("a: &a [1, 2]\nb: {<<: &c {x: *a}, y: *a}") == {"a": [1, 2], "b": {"x": [1, 2], "y": [1, 2]}}
+    with pytest.raises(ConfigError, match="stand for more than 1,000,000 values"):
+        read_yaml(BOMB)
+    with pytest.raises(ConfigError, match="inside of what it stands for"):
+        read_yaml("a: &a {b: *a}")
 
 
 SAFE = """<n1:Level-2A_User_Product xmlns:n1="x">
