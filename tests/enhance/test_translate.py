@@ -13,7 +13,7 @@ import xarray as xr
 import rsgan
 from rsgan.card import Domain, ModelCard
 from rsgan.enhance.translate import prepare
-from rsgan.errors import ModelError, OutputError, RsganError
+from rsgan.errors import GridError, ModelError, OutputError, RsganError
 from rsgan.geo import Scene
 from rsgan.model import save_model
 from rsgan.nn.generators import TranslationConfig, TranslationGenerator
@@ -72,6 +72,16 @@ def scene(make_raster: MakeRaster, land: Callable[..., np.ndarray]) -> Path:
     values = land((150, 170))
     values[:, 20:40, 30:70] = 0
     return make_raster("scene.tif", values, nodata=0, scales=(1e-4,) * 4, tags={"ACQUIRED": "2018-06-15"})
+
+
+@pytest.fixture
+def array(land: Callable[..., np.ndarray]) -> xr.DataArray:
+    return xr.DataArray(
+        land((64, 64)) / np.float32(1e4),
+        dims=("band", "y", "x"),
+        coords={"band": list(RGBN)},
+        attrs={"long_name": RGBN},
+    ).astype("float32")
 
 
 def read(path: Path) -> np.ndarray:
@@ -162,13 +172,18 @@ def test_a_network_that_looks_at_everything_takes_one_window(scene: Path, tmp_pa
     assert read(tmp_path / "b.tif").shape == (4, 150, 170)
 
 
-def test_arrays_come_back_as_arrays(dehaze: Path, land: Callable) -> None:
-    array = xr.DataArray(
-        land((64, 64)) / np.float32(1e4),
-        dims=("band", "y", "x"),
-        coords={"band": list(RGBN)},
-        attrs={"long_name": RGBN},
-    ).astype("float32")
+def test_a_network_that_looks_at_everything_is_refused_for_chunks(
+    array: xr.DataArray, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Each chunk would get a result of its own; loaded, the array has one."""
+    forth = UnetConfig(bands=4, target_bands=4, encoder="efficientnet-b0", depth=3)
+    model = write(tmp_path / "whole.safetensors", forth, None, domain("a"), domain("b"))
+    with pytest.raises(GridError, match="whole image at once"):
+        rsgan.translate(array.chunk(y=32), model=model, gsd_m=10)
+    assert rsgan.translate(array, model=model, gsd_m=10).shape == array.shape
+
+
+def test_arrays_come_back_as_arrays(dehaze: Path, array: xr.DataArray) -> None:
     with pytest.warns(rsgan.errors.RsganWarning):
         made = rsgan.translate(array, model=dehaze, gsd_m=10)
     assert isinstance(made, xr.DataArray)
