@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from rsgan.enhance.translate import translate as translate
     from rsgan.errors import RsganError as RsganError
     from rsgan.model import open_model as open_model
+    from rsgan.synthesis import synthesize as synthesize
 
 _HOME = {
     "despeckle": "rsgan.enhance.despeckle",
     "superres": "rsgan.enhance.superres",
+    "synthesize": "rsgan.synthesis.job",
     "translate": "rsgan.enhance.translate",
     "open_model": "rsgan.model",
     "RsganError": "rsgan.errors",
 }
 
-__all__ = ["RsganError", "despeckle", "open_model", "superres", "translate"]
+__all__ = ["RsganError", "despeckle", "open_model", "superres", "synthesize", "translate"]
 
 
 def __getattr__(name: str) -> object:

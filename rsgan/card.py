@@ -175,7 +175,7 @@ class ModelCard(BaseModel):
         gsd_m: input ground sampling distance the model is for; None for any.
         scale: input gsd / output gsd.
         sharpness: default interpolation between the faithful (0) and the adversarial (1) generator.
-        generator: architecture of both generators.
+        generator: architecture of both generators, or of an encoder.
         discriminator: architecture of the discriminator, None if none is in the file.
         objective: adversarial game that trained the discriminator; tells what its logits mean.
         real_label: what the discriminator was to say of references; below 1, one-sided label smoothing.
@@ -185,8 +185,9 @@ class ModelCard(BaseModel):
         noise: range of noise seen in training, reflectance; super-resolution only.
         looks: range of looks seen in training; despeckling only.
         correlation: range of lag-1 intensity correlation seen in training; despeckling only.
-        source: what goes in; translation only.
-        target: what comes out; translation only.
+        source: what goes into a translation.
+        target: what comes out of a translation or a synthesis, or what an encoder looks at.
+        classes: of chips, in the order of the network's; synthesis and encoders only.
         probe: estimators of a scene's noise and point spread function, None if the file has none.
         uncertainty: of the enhanced pixels, None if the file cannot tell.
         samples_seen: chips of training, both stages.
@@ -201,7 +202,7 @@ class ModelCard(BaseModel):
 
     format: Literal[1] = 1
     name: Name
-    task: Literal["superres", "despeckle", "translate"]
+    task: Literal["superres", "despeckle", "translate", "synthesize", "encode"]
     sensor: str
     bands: tuple[str, ...]
     guide: tuple[str, ...] = ()
@@ -220,6 +221,7 @@ class ModelCard(BaseModel):
     correlation: tuple[float, float] | None = None
     source: Domain | None = None
     target: Domain | None = None
+    classes: tuple[str, ...] = ()
     probe: ProbeCoefficients | None = None
     uncertainty: Uncertainty | None = None
     samples_seen: int = Field(ge=0)
@@ -235,8 +237,10 @@ class ModelCard(BaseModel):
             "superres": (("gsd_m", "sigma", "noise"), "residual"),
             "despeckle": (("looks", "correlation"), "despeckle"),
             "translate": (("source", "target"), "translation"),
+            "synthesize": (("target",), "synthesis"),
+            "encode": (("target", "classes"), "encoder"),
         }[self.task]
-        missing = [name for name in needed if getattr(self, name) is None]
+        missing = [name for name in needed if getattr(self, name) in (None, ())]
         if missing or self.generator.kind != kind:
             wanted = f"lacks {' '.join(missing)}" if missing else f"has a generator of kind {self.generator.kind}"
             raise ValueError(f"is of task {self.task}, but {wanted}")
@@ -257,7 +261,9 @@ class ModelCard(BaseModel):
 
     @property
     def bands_in_words(self) -> str:
-        """The bands, and those that guide them; of a translation, both sides."""
+        """The bands, and those that guide them; of a translation, both sides; of chips, their classes as well."""
+        if self.classes:
+            return f"{' '.join(self.bands)}; {', '.join(self.classes)}"
         if self.source is not None and self.target is not None:
             return " -> ".join(f"{side.name} {' '.join(side.bands)}" for side in (self.source, self.target))
         guide = f" guided by {' '.join(self.guide)}" if self.guide else ""
@@ -269,7 +275,7 @@ class ModelCard(BaseModel):
         if self.looks is not None and self.correlation is not None:
             low, high = self.looks
             return f"{low:g} to {high:g} looks, correlation up to {self.correlation[1]:g}, pixels of any size"
-        if self.task == "translate":
+        if self.task in ("translate", "synthesize", "encode"):
             return "pixels of any size" if self.gsd_m is None else f"{self.gsd_m:g} m"
         gsd = self.gsd_m or 0.0
         return f"{gsd:g} m -> {gsd / self.scale:g} m"

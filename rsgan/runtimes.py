@@ -274,6 +274,11 @@ def export(
         raise OutputError(f"{path} does not end in .onnx. Rename it with --out.")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists already. Give --overwrite to replace it, or another name with --out.")
+    if model.card.task in ("synthesize", "encode"):
+        raise ModelError(
+            f"{model.card.name} is for {model.card.task}; networks for superres, despeckle and translate are exported. "
+            "See rsgan models."
+        )
     _needs("onnx", "onnxscript", "onnxruntime")
     generator: nn.Module = model.generator(sharpness)
     if isinstance(generator, TranslationGenerator):

@@ -10,6 +10,7 @@ from rsgan.cli.memory import bound_gdals_cache, keep_freed_memory
 
 VERBS = {"superres": "Sharpen a multispectral raster.", "despeckle": "Remove the speckle of a SAR raster.",
          "translate": "Take haze off, or show a raster as another domain would.",
+         "synthesize": "Make synthetic chips of scarce classes, with labels.",
          "prepare": "Index, check and split your own tiles.",
          "train": "Train a model on your own tiles.",
          "evaluate": "Say how good an enhanced raster is.",

@@ -29,6 +29,7 @@ from rsgan.model import Model
 from rsgan.nn.discriminators import (
     PatchDiscriminator,
     PatchDiscriminatorConfig,
+    PatchLayersConfig,
     SpeckleDiscriminator,
     SpeckleDiscriminatorConfig,
     patch_geometry,
@@ -153,7 +154,7 @@ def _layers(card: ModelCard, settings: Settings) -> PatchDiscriminatorConfig:
     found = card.discriminator
     if not settings.refit and isinstance(found, PatchDiscriminatorConfig):
         return found
-    strided = found.strided if found is not None else 2
+    strided = found.strided if isinstance(found, PatchLayersConfig) else 2
     return PatchDiscriminatorConfig(
         bands=len(card.bands), scale=card.scale, channels=settings.channels, strided=strided, spectral_norm=True
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from rsgan.errors import BandError, GridError, InputError
 from rsgan.evaluate.options import Options
 from rsgan.geo import Chip, Grid, Scene, Window, band_named, scale_window, valid_blocks
 from rsgan.geo.files import grid_of, open_raster
+from rsgan.geo.synthetic import find_synthetic
 
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
@@ -194,7 +195,7 @@ def open_rasters(
         yield Rasters(
             layers["enhanced"], layers.get("reference"), layers.get("observed"), layers.get("uncertainty"), classes,
             bands, scale, _sensed(ours, bands, options) if "observed" in scenes else None,
-            tuple(dict.fromkeys(_notes(scenes, bands, options.sensor_name))),
+            tuple(dict.fromkeys((*_made_up(given), *_notes(scenes, bands, options.sensor_name)))),
         )  # fmt: skip
 
 
@@ -285,6 +286,19 @@ def _common_bands(scenes: dict[str, Scene], sensor_name: str) -> tuple[str, ...]
 def _order(scene: Scene, bands: Sequence[str], sensor_name: str) -> tuple[int, ...]:
     keys = _keys(scene, sensor_name)
     return tuple(keys.index(band) for band in bands)
+
+
+def _made_up(given: Mapping[str, str | Path | None]) -> Iterator[str]:
+    """Which of the rasters show ground that does not exist."""
+    for role, path in given.items():
+        if path is None or not Path(path).is_file():
+            continue
+        try:
+            found = find_synthetic(str(path))
+        except InputError:  # a container of several rasters
+            continue
+        if found is not None:
+            yield f"{role} {Path(path).name} is {found.sentence}"
 
 
 def _notes(scenes: dict[str, Scene], bands: Sequence[str], sensor_name: str) -> Iterator[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rsgan.card import refuse_unknown
 from rsgan.catalogue import RGBN
 from rsgan.errors import ConfigError
-from rsgan.nn.discriminators import PatchDiscriminatorConfig, PatchLayersConfig
+from rsgan.nn.discriminators import PatchDiscriminatorConfig
 from rsgan.nn.generators import ResidualGeneratorConfig
 from rsgan.nn.objectives import OBJECTIVES, ObjectiveName, find_objective
 from rsgan.sensors.optical import MAX_SIGMA, Jitter
@@ -138,6 +138,16 @@ class Losses(Frozen):
     adversarial: float = Field(default=5e-3, ge=0)
 
 
+class Bounded(Protocol):
+    """What bounds the slope of a judge, and what couples the images of its batch."""
+
+    @property
+    def spectral_norm(self) -> bool: ...  # noqa: D102
+
+    @property
+    def normalisation(self) -> str: ...  # noqa: D102
+
+
 class AdversaryConfig(Frozen):
     """The adversarial game: its objective, and what keeps the discriminator in bounds.
 
@@ -208,7 +218,7 @@ class AdversaryConfig(Frozen):
             )
         return self
 
-    def refuse_unbounded(self, judge: PatchLayersConfig) -> None:
+    def refuse_unbounded(self, judge: Bounded) -> None:
         """Refuse a critic without a bound on its slope, and settings that undo each other.
 
         Raises:
@@ -258,6 +268,8 @@ class Training(Frozen):
         adversarial_learning_rate: peak of the generator's schedule in the second stage.
         discriminator_learning_rate: peak of the discriminator's; None takes the generator's. A discriminator that
             learns faster stays near its optimum (two time scales, Heusel et al. 2017, arXiv:1706.08500).
+        momentum: of the generator's optimiser, its first beta.
+        discriminator_momentum: of the discriminator's.
         learning_rate_warmup: chips of linear rise at the start of each stage.
         ema_half_life: chips after which an old weight counts half.
         gradient_clip: largest norm of the generator's gradient.
@@ -286,6 +298,8 @@ class Training(Frozen):
     learning_rate: float = Field(gt=0)
     adversarial_learning_rate: float = Field(default=1e-4, gt=0)
     discriminator_learning_rate: float | None = Field(default=None, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    discriminator_momentum: float = Field(default=0.5, ge=0, lt=1)
     learning_rate_warmup: int = Field(default=0, ge=0)
     ema_half_life: float = Field(gt=0)
     gradient_clip: float = Field(default=1.0, gt=0)

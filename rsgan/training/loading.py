@@ -15,9 +15,10 @@ from pydantic_core import ErrorDetails
 from rsgan.errors import ConfigError
 from rsgan.training.config import TrainConfig
 from rsgan.training.despeckle.config import DespeckleConfig
+from rsgan.training.synthesis.config import EncodeConfig, SynthesizeConfig
 from rsgan.training.translation.config import TranslateConfig
 
-AnyConfig = TrainConfig | DespeckleConfig | TranslateConfig
+AnyConfig = TrainConfig | DespeckleConfig | TranslateConfig | SynthesizeConfig | EncodeConfig
 """The config of a run; `task` tells which."""
 _ADAPTER: TypeAdapter[AnyConfig] = TypeAdapter(Annotated[AnyConfig, Field(discriminator="task")])
 

@@ -149,11 +149,13 @@ class Trainer:
         decay = 0.5 ** (training.batch_size / training.ema_half_life)
         self.ema = AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(decay))
         self.optimizers = {
-            "generator": torch.optim.AdamW(self.generator.parameters(), betas=(0.9, 0.99), weight_decay=0.0),
+            "generator": torch.optim.AdamW(
+                self.generator.parameters(), betas=(training.momentum, 0.99), weight_decay=0.0
+            ),
         }
         if self.discriminator is not None:
             self.optimizers["discriminator"] = torch.optim.AdamW(
-                self.discriminator.parameters(), betas=(0.5, 0.99), weight_decay=0.0
+                self.discriminator.parameters(), betas=(training.discriminator_momentum, 0.99), weight_decay=0.0
             )
 
     def _step(self, name: str, network: nn.Module, terms: dict[str, Tensor], clip: float) -> dict[str, float]:
@@ -197,8 +199,9 @@ class Trainer:
             terms = self.game.generator_terms(pairs, weight > 0)
             if "adversarial" in terms:
                 terms["adversarial"] = weight * terms["adversarial"]
-            values |= self._step("generator", self.generator, terms, training.gradient_clip)
-            self.ema.update_parameters(self.generator)
+            if terms:  # there are none where all that a generator learns from is still on its way
+                values |= self._step("generator", self.generator, terms, training.gradient_clip)
+                self.ema.update_parameters(self.generator)
         self.samples_seen += training.batch_size
         return values
 

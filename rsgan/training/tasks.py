@@ -17,7 +17,15 @@ from rsgan.nn.discriminators import (
     SpeckleDiscriminator,
     TranslationDiscriminator,
 )
-from rsgan.nn.generators import DespeckleGenerator, Generator, ResidualGenerator, TranslationGenerator
+from rsgan.nn.generators import (
+    ChipEncoder,
+    DespeckleGenerator,
+    Generator,
+    ResidualGenerator,
+    SynthesisGenerator,
+    TranslationGenerator,
+)
+from rsgan.nn.images import ImageDiscriminator
 from rsgan.training import batch
 from rsgan.training.config import TrainConfig
 from rsgan.training.despeckle import batch as speckled
@@ -31,12 +39,17 @@ from rsgan.training.games.despeckle import DespeckleGame
 from rsgan.training.games.ground import Ground
 from rsgan.training.games.paired import PairedGame
 from rsgan.training.games.pix2pix import Pix2PixGame
+from rsgan.training.games.synthesis import EncodeGame, SynthesisGame
 from rsgan.training.games.unpaired import ContrastiveGame, CycleGame
 from rsgan.training.guided import GuidedPairDataset, GuidedValidation, load_guided
 from rsgan.training.loading import AnyConfig
 from rsgan.training.pairs import PairDataset
 from rsgan.training.probe import fit_scene_probe
 from rsgan.training.reweighting import class_weights
+from rsgan.training.synthesis import batch as labelled
+from rsgan.training.synthesis.config import EncodeConfig, SynthesizeConfig
+from rsgan.training.synthesis.samples import LabelledDataset, load_labelled
+from rsgan.training.synthesis.validation import EncodeValidation, SynthesisValidation
 from rsgan.training.tiles import Tile, load_tiles
 from rsgan.training.translation import batch as translated
 from rsgan.training.translation.config import CycleLosses, PairedLosses, TranslateConfig
@@ -298,8 +311,101 @@ class Translate:
         )
 
 
+class Labelled:
+    """What synthesis and encoders share: labelled chips, and nothing that is told by class while they learn."""
+
+    dataset: LabelledDataset
+    collate = staticmethod(labelled.collate)
+
+    def __init__(self) -> None:
+        self.weights: Mapping[str, float] = {}
+
+    def by_class(self, generator: Any, judge: Discriminator) -> dict[str, float]:  # noqa: ANN401
+        """See `Task.by_class`; none is told here."""
+        return {}
+
+    def reweigh(self, figures: dict[str, float]) -> None:
+        """See `Task.reweigh`; chips of all classes are drawn alike."""
+
+    def probe(self) -> ProbeCoefficients | None:
+        """Nothing: the domain's units are fixed."""
+        return None
+
+
+class Synthesize(Labelled):
+    """Images of random numbers, of a class or of a map of classes."""
+
+    validation: SynthesisValidation
+
+    def __init__(self, config: SynthesizeConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def load(self, device: torch.device) -> None:
+        """See `Task.load`."""
+        self.dataset, held_out = load_labelled(self.config)
+        self.validation = SynthesisValidation(self.dataset, held_out, self.config, device)
+
+    def game(self, generator: Generator, discriminator: Discriminator | None, adversary: Adversary) -> Game:
+        """See `Task.game`."""
+        config = self.config
+        if not isinstance(generator, SynthesisGenerator) or not isinstance(discriminator, ImageDiscriminator):
+            raise ConfigError("task synthesize needs a generator of kind synthesis and a discriminator of kind image.")
+        precision = getattr(torch, config.training.precision)
+        return SynthesisGame(
+            generator, discriminator, config.losses, adversary, config.growing, config.training.batch_size, precision
+        )
+
+    def card(self, **learned: Any) -> ModelCard:  # noqa: ANN401
+        """See `Task.card`."""
+        return _labelled_card(self.config, learned)
+
+
+class Encode(Labelled):
+    """An encoder that tells the classes of chips."""
+
+    validation: EncodeValidation
+
+    def __init__(self, config: EncodeConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def load(self, device: torch.device) -> None:
+        """See `Task.load`."""
+        self.dataset, held_out = load_labelled(self.config)
+        self.validation = EncodeValidation(held_out, self.config, device)
+
+    def game(self, generator: Generator, discriminator: Discriminator | None, adversary: Adversary) -> Game:
+        """See `Task.game`."""
+        if not isinstance(generator, ChipEncoder):
+            raise ConfigError("task encode needs a generator of kind encoder.")
+        return EncodeGame(generator, self.config.losses.smoothing, getattr(torch, self.config.training.precision))
+
+    def card(self, **learned: Any) -> ModelCard:  # noqa: ANN401
+        """See `Task.card`."""
+        return _labelled_card(self.config, learned)
+
+
+def _labelled_card(config: SynthesizeConfig | EncodeConfig, learned: Mapping[str, Any]) -> ModelCard:
+    return ModelCard(
+        **config.model.model_dump(),
+        task=config.task,
+        sensor=config.target.sensor or config.target.quantity,
+        bands=config.target.bands,
+        scale=1,
+        generator=config.generator,
+        target=config.target,
+        classes=tuple(each.name for each in config.classes),
+        **learned,
+    )
+
+
 def task_of(config: AnyConfig) -> Task:
     """The task of a run."""
     if isinstance(config, TranslateConfig):
         return Translate(config)
+    if isinstance(config, SynthesizeConfig):
+        return Synthesize(config)
+    if isinstance(config, EncodeConfig):
+        return Encode(config)
     return Despeckle(config) if isinstance(config, DespeckleConfig) else Superres(config)

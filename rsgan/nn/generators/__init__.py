@@ -4,14 +4,17 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from rsgan.nn.encoder import ChipEncoder, EncoderConfig
 from rsgan.nn.generators.despeckle import DespeckleGenerator, DespeckleGeneratorConfig, SpeckleState
 from rsgan.nn.generators.residual import Guide, ResidualGenerator, ResidualGeneratorConfig, SensorState
+from rsgan.nn.generators.synthesis import SynthesisConfig, SynthesisGenerator
 from rsgan.nn.generators.translation import TranslationConfig, TranslationGenerator
 
-Generator = ResidualGenerator | DespeckleGenerator | TranslationGenerator
-"""Any generator."""
+Generator = ResidualGenerator | DespeckleGenerator | TranslationGenerator | SynthesisGenerator | ChipEncoder
+"""Any generator, or the encoder that judges some; a model file holds one of them."""
 GeneratorConfig = Annotated[
-    ResidualGeneratorConfig | DespeckleGeneratorConfig | TranslationConfig, Field(discriminator="kind")
+    ResidualGeneratorConfig | DespeckleGeneratorConfig | TranslationConfig | SynthesisConfig | EncoderConfig,
+    Field(discriminator="kind"),
 ]
 """Any generator's config; pydantic tells them apart by `kind`."""
 
@@ -19,13 +22,17 @@ KINDS: Final[dict[str, type[Generator]]] = {
     "residual": ResidualGenerator,
     "despeckle": DespeckleGenerator,
     "translation": TranslationGenerator,
+    "synthesis": SynthesisGenerator,
+    "encoder": ChipEncoder,
 }
 """Kind -> class."""
 
 __all__ = [
     "KINDS",
+    "ChipEncoder",
     "DespeckleGenerator",
     "DespeckleGeneratorConfig",
+    "EncoderConfig",
     "Generator",
     "GeneratorConfig",
     "Guide",
@@ -33,6 +40,8 @@ __all__ = [
     "ResidualGeneratorConfig",
     "SensorState",
     "SpeckleState",
+    "SynthesisConfig",
+    "SynthesisGenerator",
     "TranslationConfig",
     "TranslationGenerator",
     "build_generator",

@@ -55,6 +55,10 @@ class SampledGame:
 
     def made(self, references: Tensor, salt: int) -> Tensor:
         """As many images as there are references; the same for one seed, update and salt."""
-        rng = torch.Generator().manual_seed((self.adversary.seed * 1_000_003 + self.adversary.update) * 2 + salt)
-        noise = own(torch.randn(count() * len(references), self.generator.latent, generator=rng))
-        return self.generator(noise.to(references))
+        return self.generator(drawn(self.adversary, self.generator.latent, len(references), salt).to(references))
+
+
+def drawn(adversary: Adversary, latent: int, images: int, salt: int) -> Tensor:
+    """(images, latent) standard normal numbers of this process; the same for one seed, update and salt, 0 or 1."""
+    rng = torch.Generator().manual_seed((adversary.seed * 1_000_003 + adversary.update) * 2 + salt)
+    return own(torch.randn(count() * images, latent, generator=rng))

@@ -17,12 +17,13 @@ import yaml
 from rsgan.errors import ConfigError, OutputError, RsganError
 from rsgan.geo import Grid, Scene
 from rsgan.report.saving import renamed_when_whole
+from rsgan.report.sheet import Thumbnail, save_sheet
 from rsgan.training.preparation.asked import Partners, Preparing
 from rsgan.training.preparation.chips import Looked, look_at_chips, without_flat
 from rsgan.training.preparation.index import BandStatistics, Index, IndexedRaster, Side, Split
 from rsgan.training.preparation.partners import beside, measured_shift, on_one_lattice, shared_pixels
 from rsgan.training.preparation.places import held_out_places, places_of
-from rsgan.training.preparation.sheet import Thumbnail, save_sheet, thumbnail
+from rsgan.training.preparation.sheet import thumbnail
 from rsgan.training.tiles import Bounds
 
 INDEX, DATA, SHEET, LEFT_OUT = "index.json", "data.yaml", "contact_sheet.png", "left_out.csv"

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from rsgan.card import Domain
 from rsgan.geo import Scene, Window
 from rsgan.report.panels import Panel, limits_of, stretch
-from rsgan.report.saving import renamed_when_whole
-
-SIDE, CAPTION, MARGIN, COLUMNS = 128, 14, 6, 8
-"""Screen pixels of a thumbnail, of its caption and around it; thumbnails in a row."""
-
-
-@dataclass(frozen=True)
-class Thumbnail:
-    """One chip in colour: (SIDE, SIDE, 3) bytes, and what stands below it."""
-
-    pixels: NDArray[np.uint8]
-    caption: str
+from rsgan.report.sheet import Thumbnail
+from rsgan.report.sheet import thumbnail as reduced
 
 
 def thumbnail(scene: Scene, place: tuple[int, int], side: int, domain: Domain, caption: str) -> Thumbnail:
@@ -36,22 +20,4 @@ def thumbnail(scene: Scene, place: tuple[int, int], side: int, domain: Domain, c
     panel = Panel(caption, domain.to_network(chip.values), valid)
     pixels = stretch(panel.values[[red, green, blue]], limits_of(panel, (red, green, blue)))
     pixels[~valid] = 255
-    return Thumbnail(np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE))), caption)
-
-
-def save_sheet(path: Path, groups: Mapping[str, Sequence[Thumbnail]]) -> None:
-    """Write groups of thumbnails one below the other, each below its title, as PNG."""
-    cell, line = SIDE + MARGIN, SIDE + CAPTION + MARGIN
-    heights = {title: CAPTION + MARGIN + -(-len(some) // COLUMNS) * line for title, some in groups.items()}
-    sheet = Image.new("RGB", (COLUMNS * cell + MARGIN, sum(heights.values()) + MARGIN), "white")
-    draw, top = ImageDraw.Draw(sheet), MARGIN
-    for title, some in groups.items():
-        draw.text((MARGIN, top), title, fill="black")
-        for number, one in enumerate(some):
-            row, column = divmod(number, COLUMNS)
-            left, upper = MARGIN + column * cell, top + CAPTION + row * line
-            sheet.paste(Image.fromarray(one.pixels), (left, upper))
-            draw.text((left, upper + SIDE), one.caption[: SIDE // 6], fill="black")
-        top += heights[title]
-    with renamed_when_whole(path) as partial:
-        sheet.save(partial, format="PNG")
+    return reduced(pixels, caption)

@@ -20,7 +20,18 @@ from rsgan.geo import open_quantity
 from rsgan.sensors import atmosphere
 from rsgan.training.chips import ChipSampler, batch_of_one, turn
 from rsgan.training.preparation.index import Index, Split, read_index
-from rsgan.training.tiles import OnDisk, Tile, below, check_split, find_files, moved, shared, tile_of, usable_pixels
+from rsgan.training.tiles import (
+    OnDisk,
+    Opening,
+    Tile,
+    below,
+    check_split,
+    find_files,
+    moved,
+    shared,
+    tile_of,
+    usable_pixels,
+)
 from rsgan.training.translation.batch import DomainChips
 from rsgan.training.translation.config import (
     DomainSource,
@@ -40,13 +51,9 @@ class PairTile(Tile):
     target: Floats | OnDisk
 
 
-def read_domain(path: Path, domain: Domain, source: DomainSource) -> Tile:
-    """All of a file, in network units of a domain.
-
-    Raises:
-        RsganError: one of its children says what is wrong with the file.
-    """
-    opening = partial(
+def opening_of(path: Path, domain: Domain, source: DomainSource) -> Opening:
+    """What opens a file for a domain, in any process."""
+    return partial(
         open_quantity,
         (path,),
         domain.quantity,
@@ -56,7 +63,15 @@ def read_domain(path: Path, domain: Domain, source: DomainSource) -> Tile:
         reflectance_scale=source.reflectance_scale,
         date=source.date,
     )
-    return tile_of(path, opening, place=source.place, convert=domain.to_network)
+
+
+def read_domain(path: Path, domain: Domain, source: DomainSource) -> Tile:
+    """All of a file, in network units of a domain.
+
+    Raises:
+        RsganError: one of its children says what is wrong with the file.
+    """
+    return tile_of(path, opening_of(path, domain, source), place=source.place, convert=domain.to_network)
 
 
 def read_sources(root: Path, sources: Sequence[DomainSource], domain: Domain) -> list[Tile]:

@@ -1,0 +1,286 @@
+"""Synthetic chips, judged: writes sections of RESULTS.md.
+
+    python -m benchmarks.synthesis --part shipped --data DIR     # the shipped model, as a set and class by class
+    python -m benchmarks.synthesis --part table --data DIR       # objective x generator, small budgets
+    python -m benchmarks.synthesis --part downstream --data DIR  # does a classifier of the scarce class gain?
+    python -m benchmarks.synthesis --part speed
+
+Sets are compared by the features of the shipped encoder of land cover; the config of the shipped model names tiles and
+split. Beside the made chips stand a learning-free baseline, training chips whose phases are drawn anew (mean,
+covariance and power spectrum of a real chip, no structure), and real chips: others of the training tiles, and held-out
+ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import f1_score
+from torch import Tensor
+
+import rsgan
+from benchmarks.results import record, table
+from rsgan.metrics import distribution, spectral_realism
+from rsgan.metrics.memorisation import audit
+from rsgan.model import open_model
+from rsgan.nn.encoder import ChipEncoder
+from rsgan.nn.generators import SynthesisGenerator
+from rsgan.nn.generators.synthesis.sampling import noise_of, sample
+from rsgan.training.loading import load_config
+from rsgan.training.loop import train
+from rsgan.training.synthesis.config import SynthesizeConfig
+from rsgan.training.synthesis.samples import LabelledDataset, load_labelled
+from rsgan.training.synthesis.validation import features_of, open_encoder
+
+CONFIG, MODEL = Path("configs/synth_landcover.yaml"), "synth-landcover"
+COUNT, NEIGHBOURS = 2000, 5
+"""Chips of each set, all classes alike; nearest neighbours of precision, recall, density and coverage."""
+SCARCE = "damaged spruce"
+Features = NDArray[np.float64]
+
+
+def config_of(data: Path, *changes: str) -> SynthesizeConfig:
+    """The shipped config on these tiles."""
+    found = load_config(CONFIG, [f'data.root="{data}"', *changes])
+    if not isinstance(found, SynthesizeConfig):
+        raise TypeError(f"{CONFIG} is of task {found.task}")
+    return found
+
+
+def scrambled(chips: Tensor, rng: np.random.Generator) -> Tensor:
+    """Each chip with new phases, the same for all bands: its mean, covariance and power spectrum, and no structure."""
+    spectrum = np.fft.fft2(chips.numpy())
+    noise = np.fft.fft2(rng.standard_normal((len(chips), 1, *chips.shape[2:])))
+    phases = noise / np.abs(noise)
+    phases[..., 0, 0] = 1
+    return torch.from_numpy(np.fft.ifft2(spectrum * phases).real.astype(np.float32))
+
+
+def made_chips(generator: SynthesisGenerator, classes: Tensor, seed: int) -> Tensor:
+    """A chip of each class that is listed."""
+    return sample(generator, noise_of(generator, seed, range(len(classes))), classes)
+
+
+def figures(made: Features, wanted: Features) -> dict[str, distribution.Measured]:
+    """Every figure of two sets, with its interval."""
+
+    def near(name: str) -> Callable[[Features, Features], float]:
+        return lambda a, b: float(getattr(distribution.neighbourhood(a, b, NEIGHBOURS), name))
+
+    asked: dict[str, Callable[[Features, Features], float]] = {
+        "precision": near("precision"),
+        "recall": near("recall"),
+        "density": near("density"),
+        "coverage": near("coverage"),
+        "Frechet": distribution.frechet_distance,
+        "kernel": distribution.kernel_distance,
+        "sliced Wasserstein": distribution.sliced_wasserstein,
+    }
+    found = {name: distribution.with_interval(of, made, wanted, repeats=20) for name, of in asked.items()}
+    far = distribution.frechet_extrapolated(made, wanted)
+    return found | {"Frechet, endless": distribution.Measured(far, far, far)}
+
+
+def said(value: distribution.Measured) -> str:
+    """A figure and half of its interval."""
+    half = (value.high - value.low) / 2
+    return f"{value.value:.3f}" if not half else f"{value.value:.3f} +- {half:.3f}"
+
+
+def shipped(data: Path) -> None:
+    """The shipped model as a set, its classes one by one, and copies."""
+    config = config_of(data)
+    training, held_out = load_labelled(config)
+    encoder = open_encoder(config.encoder or "", config.target.bands)
+    generator = open_model(MODEL).generator()
+    assert isinstance(generator, SynthesisGenerator)
+    real = training.chips(COUNT, 101)
+    sets = {
+        "made": made_chips(generator, real.classes, 5),
+        "made, truncation 0.7": sample(generator, noise_of(generator, 5, range(COUNT)), real.classes, 0.7),
+        "phases drawn anew": scrambled(training.chips(COUNT, 103).reference, np.random.default_rng(0)),
+        "real, other chips of the training tiles": training.chips(COUNT, 102).reference,
+        "real, held-out places": held_out.chips(COUNT, 104).reference,
+    }
+    wanted = features_of(real.reference, encoder)
+    features = {name: features_of(chips, encoder) for name, chips in sets.items()}
+    audited = features_of(training.chips(2048, 105).reference, encoder)
+    rows, head = [], []
+    for name, found in features.items():
+        measured = figures(found, wanted)
+        with torch.no_grad():
+            told = torch.cat([encoder(part).softmax(1) for part in sets[name].split(64)]).numpy()
+        near = audit(found, audited, features["real, held-out places"])
+        more = {
+            "class score": f"{distribution.class_score(told):.2f}",
+            "covariance": f"{spectral_realism.covariance_difference(sets[name].numpy(), real.reference.numpy()):.2f}",
+            "power, dB": f"{spectral_realism.power_difference_db(sets[name].numpy(), real.reference.numpy()):.2f}",
+            "too near a training chip": f"{near.too_near:.3f}",
+            "authenticity": f"{near.authenticity:.2f}",
+        }
+        head = ["chips", *measured, *more]
+        rows.append([name, *map(said, measured.values()), *more.values()])
+        print(*rows[-1], sep=" | ", flush=True)
+    body = f"`python -m benchmarks.synthesis --part shipped --data DIR`\n\n{COUNT} chips of each set, classes alike, "
+    body += f"against {COUNT} chips of the training tiles; k {NEIGHBOURS}.\n\n{table(head, rows)}"
+    body += f"\n\n{_by_class(config.classes, real.classes, features, wanted, encoder, sets)}"
+    record("synthesis.py: the shipped model", body)
+
+
+def _by_class(
+    classes: Sequence[object], places: Tensor, features: dict[str, Features], wanted: Features, encoder: ChipEncoder,
+    sets: dict[str, Tensor],
+) -> str:  # fmt: skip
+    rows = []
+    for place, each in enumerate(classes):
+        here = (places == place).numpy()
+        near = {
+            name: distribution.neighbourhood(features[name][here], wanted[here], NEIGHBOURS)
+            for name in ("made", "real, other chips of the training tiles")
+        }
+        with torch.no_grad():
+            told = torch.cat([encoder(part).argmax(1) for part in sets["made"][torch.from_numpy(here)].split(64)])
+        cells = [f"{value:.2f}" for found in near.values() for value in (found.precision, found.recall)]
+        rows.append([str(getattr(each, "name", each)), *cells, f"{float((told == place).float().mean()):.2f}"])
+        print(*rows[-1], sep=" | ", flush=True)
+    head = ["class", "precision", "recall", "real: precision", "real: recall", "told as its class by the encoder"]
+    return table(head, rows)
+
+
+GENERATORS = {
+    "convolutional": "{kind: convolutional, latent: 64, channels: 16, most: 96}",
+    "residual": "{kind: residual, latent: 64, channels: 16, most: 96}",
+    "style": "{kind: style, latent: 64, channels: 16, most: 96, pace: 0.1}",
+}
+OBJECTIVES = ("non-saturating", "hinge", "relativistic-paired")
+
+
+def ladder(data: Path, samples: int) -> None:
+    """Objective x generator, each for as many chips."""
+    rows = []
+    for kind, network in GENERATORS.items():
+        for objective in OBJECTIVES:
+            rate = "2e-3" if kind == "style" else "5e-4"
+            config = config_of(
+                data, f"generator.network={network}", f"adversary.objective={objective}",
+                f"training.adversarial_samples={samples}", f"training.adversarial_learning_rate={rate}",
+                "training.validate_every=1000000", "training.checkpoint_every=1000000", "training.ema_half_life=2000",
+            )  # fmt: skip
+            with tempfile.TemporaryDirectory() as folder:
+                started, last = time.perf_counter(), dict[str, float]()
+                for values in train(config, Path(folder), device=torch.device("cpu")):
+                    last = values
+                minutes = (time.perf_counter() - started) / 60
+                generator = open_model(Path(folder) / "model.safetensors").generator()
+            assert isinstance(generator, SynthesisGenerator)
+            started = time.perf_counter()
+            made_chips(generator, torch.arange(512) % len(config.classes), 1)
+            pace = 512 / (time.perf_counter() - started)
+            names = ("frechet", "precision", "recall", "density", "coverage")
+            cells = [f"{last[f'{name}/training']:.2f}" for name in names]
+            rows.append([kind, objective, *cells, f"{pace:.0f}", f"{minutes:.1f}"])
+            print(*rows[-1], sep=" | ", flush=True)
+    head = ["generator", "objective", "Frechet", "precision", "recall", "density", "coverage", "chips/s", "minutes"]
+    body = (
+        f"`python -m benchmarks.synthesis --part table --data DIR --samples {samples}`\n\n512 made chips against 512 "
+    )
+    body += f"training chips, k {NEIGHBOURS}; {samples:,} chips of training each, one seed.\n\n{table(head, rows)}"
+    record("synthesis.py: objective and generator", body)
+
+
+def downstream(data: Path, seeds: int) -> None:
+    """F1 of the scarce class with a tenth of the real labels, without and with synthetic chips of that class."""
+    config = config_of(data)
+    training, held_out = load_labelled(config)
+    generator = open_model(MODEL).generator()
+    assert isinstance(generator, SynthesisGenerator)
+    names = [each.name for each in config.classes]
+    scarce, judged = names.index(SCARCE), held_out.chips(200 * len(names), 7)
+    wanted = _hand_made(judged.reference)
+    rows, gains = [], {"synthetic": list[float](), "copies": list[float]()}
+    for seed in range(seeds):
+        chips, labels = _few(training, seed)
+        added = made_chips(generator, torch.full((100,), scarce), 1000 + seed)
+        rare = chips[torch.from_numpy(labels == scarce)]
+        copies = rare[torch.arange(100) % len(rare)]
+        found = {}
+        for name, more in {"real alone": None, "synthetic": added, "copies": copies}.items():
+            x = _hand_made(chips if more is None else torch.cat([chips, more]))
+            y = labels if more is None else np.concatenate([labels, np.full(len(more), scarce)])
+            forest = RandomForestClassifier(300, random_state=seed, n_jobs=2).fit(x, y)
+            told = forest.predict(wanted)
+            found[name] = float(f1_score(judged.classes.numpy() == scarce, told == scarce))
+        for name, gained in gains.items():
+            gained.append(found[name] - found["real alone"])
+        rows.append([str(seed), *(f"{value:.3f}" for value in found.values())])
+        print(*rows[-1], sep=" | ", flush=True)
+    for name, gained in gains.items():
+        half = 1.96 * np.std(gained, ddof=1) / np.sqrt(seeds)
+        print(f"{name}: change of F1 {np.mean(gained):+.3f} +- {half:.3f}")
+    told = "; ".join(
+        f"with {name} {np.mean(g):+.3f} +- {1.96 * np.std(g, ddof=1) / np.sqrt(seeds):.3f}" for name, g in gains.items()
+    )
+    body = f"`python -m benchmarks.synthesis --part downstream --data DIR`\n\nF1 of '{SCARCE}' on held-out places, a "
+    body += (
+        "random forest on means, deviations and gradients of bands: 20 real chips of each class but 4 of the scarce "
+    )
+    body += "one, then with 100 synthetic chips of it, or with its 4 chips repeated as often. The generator had learnt "
+    body += f"from all training tiles.\n\n{table(['seed', 'real alone', 'with synthetic', 'with copies'], rows)}\n\n"
+    record("synthesis.py: a classifier of the scarce class", body + f"Change of F1: {told} ({seeds} seeds, 95 %).")
+
+
+def _few(training: LabelledDataset, seed: int) -> tuple[Tensor, NDArray[np.int64]]:
+    """20 chips of each class, 4 of the scarce one."""
+    rng, chips, labels = np.random.default_rng(seed), [], []
+    for place, each in enumerate(training.config.classes):
+        for _ in range(4 if each.name == SCARCE else 20):
+            chips.append(training.draw(rng, place).reference)
+            labels.append(place)
+    return torch.cat(chips), np.array(labels)
+
+
+def _hand_made(chips: Tensor) -> Features:
+    return distribution.descriptors(chips.numpy())
+
+
+def speed() -> None:
+    """1,000 chips into files, the import of torch left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        rsgan.synthesize(Path(folder) / "made", 125)
+        seconds = time.perf_counter() - started
+    print(f"{seconds:.1f} s")
+    body = "`python -m benchmarks.synthesis --part speed`\n\n1,000 chips of 64 x 64 x 4 pixels as GeoTIFFs with labels "
+    record("synthesis.py: speed", body + f"and contact sheet: {seconds:.1f} s.")
+
+
+def main() -> None:
+    """Run one part."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--part", choices=["shipped", "table", "downstream", "speed"], required=True)
+    parser.add_argument("--data", type=Path, metavar="DIR")
+    parser.add_argument("--samples", type=int, default=8000)
+    parser.add_argument("--seeds", type=int, default=10)
+    arguments = parser.parse_args()
+    if arguments.part == "speed":
+        speed()
+    elif arguments.data is None:
+        parser.error("--data is needed: the folder of the tiles")
+    elif arguments.part == "shipped":
+        shipped(arguments.data)
+    elif arguments.part == "table":
+        ladder(arguments.data, arguments.samples)
+    else:
+        downstream(arguments.data, arguments.seeds)
+
+
+if __name__ == "__main__":
+    main()
