@@ -42,6 +42,8 @@ import sys, time, types
 sys.modules["osgeo"] = types.ModuleType("osgeo")  # for reading files alone, which is not done here
 sys.modules["osgeo"].gdal = None
 import numpy as np, rasterio, torch
+from functools import partial
+torch.load = partial(torch.load, weights_only=False)  # its weights are a pickle, which newer versions do not load
 from deepdespeckling.sar2sar.sar2sar_denoiser import Sar2SarDenoiser
 with rasterio.open(sys.argv[1]) as dataset:
     amplitude = np.sqrt(dataset.read(1))

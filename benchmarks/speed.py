@@ -31,6 +31,8 @@ from rsgan.catalogue import RGBN
 from rsgan.geo import plan
 from rsgan.model import open_model
 
+TILE = 10_980
+"""Pixels along a side of a Sentinel-2 tile at 10 m."""
 GIVE_BACK = {"MALLOC_ARENA_MAX": "8"}
 """Any such variable makes the program leave the allocator alone."""
 ALONE = """
@@ -157,9 +159,14 @@ def main() -> None:
                     row += [f"{cog[0] / bare:.2f}", f"{given[0] / whole:.2f}", f"{given[1]:.2f}"]
                 lines.append(row)
                 print(*lines[-1], sep=" | ", flush=True)
+    seconds, whole_tile = float(lines[0][3]), (TILE / CASES[0].side) ** 2
+    minutes = seconds * whole_tile * (os.cpu_count() or 1) / 8 / 60
+    told = f"A Sentinel-2 tile of {TILE} x {TILE} pixels, x2, on 8 cores by extrapolation: {seconds:.0f} s x "
+    told += f"{whole_tile:.1f} (pixels) x {os.cpu_count()} / 8 (cores) = {minutes:.0f} min with 4 passes, about "
+    told += f"{minutes / 4:.0f} min with --symmetries 1."
     head = ["scene", "pixels with halo / without", "network alone, s", "command, s", "ratio", "peak, GiB"]
     head += ["ratio with COG", "given back: times as long", "peak, GiB"] if arguments.more else []
-    record("speed.py", f"`python -m benchmarks.speed`\n\n{table(head, lines)}")
+    record("speed.py", f"`python -m benchmarks.speed`\n\n{table(head, lines)}\n\n{told}")
 
 
 if __name__ == "__main__":

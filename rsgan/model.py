@@ -158,11 +158,7 @@ def save_model(
         "discriminator.": discriminator or {},
         "uncertainty.": uncertainty or {},
     }
-    tensors = {
-        f"{prefix}{key}": value.detach().cpu().to(dtype or value.dtype).contiguous()
-        for prefix, part in parts.items()
-        for key, value in part.items()
-    }
+    tensors = {f"{prefix}{key}": _stored(value, dtype) for prefix, part in parts.items() for key, value in part.items()}
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         save_file(tensors, partial, metadata={CARD_KEY: card.model_dump_json()})
@@ -172,6 +168,12 @@ def save_model(
         raise ModelError(f"{path}: the model cannot be written ({error}).") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _stored(value: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """Weights in the type of the file; counts stay counts."""
+    kept = value.detach().cpu().contiguous()
+    return kept.to(dtype) if dtype is not None and kept.is_floating_point() else kept
 
 
 def replace_card(path: Path, card: ModelCard) -> None:

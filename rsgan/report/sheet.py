@@ -31,12 +31,11 @@ def thumbnail(pixels: NDArray[np.uint8], caption: str) -> Thumbnail:
 
 
 def thumbnails(
-    chips: NDArray[np.floating], channels: tuple[int, int, int], captions: Sequence[str] | None = None
+    chips: NDArray[np.floating], channels: tuple[int, int, int], like: NDArray[np.floating] | None = None
 ) -> list[Thumbnail]:
-    """Chips (N, C, H, W), all with one stretch, so that dark ones look dark."""
-    limits = limits_of(Panel("", np.concatenate(list(chips), axis=1)), channels)
-    names = captions if captions is not None else [""] * len(chips)
-    return [thumbnail(stretch(chip[list(channels)], limits), name) for chip, name in zip(chips, names, strict=True)]
+    """Chips (N, C, H, W), all with one stretch, so that dark ones look dark; that of other chips, where given."""
+    limits = limits_of(Panel("", np.concatenate(list(chips if like is None else like), axis=1)), channels)
+    return [thumbnail(stretch(chip[list(channels)], limits), "") for chip in chips]
 
 
 def save_sheet(path: Path, groups: Mapping[str, Sequence[Thumbnail]]) -> None:

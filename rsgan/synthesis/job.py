@@ -24,7 +24,7 @@ from rsgan.errors import ConfigError, ModelError, OutputError, RsganWarning
 from rsgan.geo.synthetic import PATTERN, REFLECTANCE_SCALE, write_chip
 from rsgan.model import Device, Model, choose_device, open_model
 from rsgan.nn.generators import SynthesisGenerator
-from rsgan.nn.generators.synthesis.sampling import AT_ONCE, noise_of, sample
+from rsgan.nn.generators.synthesis.sampling import noise_of, sample
 from rsgan.report.sheet import save_sheet, thumbnails
 from rsgan.synthesis.maps import read_map
 
@@ -34,6 +34,8 @@ MODEL = "synth-landcover"
 """The model of the package that is taken where none is named."""
 SHOWN = 16
 """Chips of a class in the contact sheet."""
+AT_ONCE = 32
+"""Chips that are made together."""
 MOST = 1_000_000
 """Chips that one call makes."""
 Floats = NDArray[np.float32]
@@ -141,9 +143,9 @@ class SynthesisJob:
         for name, count in self.wanted.items():
             (self.partial / _folder(name)).mkdir(exist_ok=True)
             shown: list[Floats] = []
-            for first in range(0, count, AT_ONCE):
+            for first in range(0, count, AT_ONCE):  # whole groups, so that a chip's last digit depends on no count
                 numbers = range(first, min(first + AT_ONCE, count))
-                for number, chip in zip(numbers, self.physical(name, numbers), strict=True):
+                for number, chip in zip(numbers, self.physical(name, range(first, first + AT_ONCE)), strict=False):
                     inside = Path(_folder(name)) / f"{_folder(name)}_{self.options.seed}_{number:06d}.tif"
                     self._write_one(inside, name, number, chip)
                     chips.append(inside)
@@ -157,7 +159,7 @@ class SynthesisJob:
         save_sheet(self.partial / SHEET, groups)
         return chips, classes
 
-    def physical(self, name: str, numbers: Sequence[int]) -> Floats:
+    def physical(self, name: str, numbers: range) -> Floats:
         """(N, bands, side, side) reflectance of chips of a class, or of the map, by their numbers."""
         images = sample(self.generator, self._noise(name, numbers), self._given(name, numbers), self.options.truncation)
         return np.stack([self.domain.to_physical(image.numpy()) for image in images])

@@ -65,9 +65,9 @@ class WayJob(SynthesisJob):
         )
         return np.stack([self.domain.to_physical(image.numpy()) for image in images.cpu()])
 
-    def physical(self, name: str, numbers: Sequence[int]) -> NDArray[np.float32]:
-        """(N, bands, side, side) reflectance of some of them."""
-        return self._way[list(numbers)]
+    def physical(self, name: str, numbers: range) -> NDArray[np.float32]:
+        """(N, bands, side, side) reflectance of those that there are."""
+        return self._way[numbers.start : numbers.stop]
 
     def run(self, progress: Progress | None = None) -> Synthesized:
         """Make and write everything, then the animation, there and back."""

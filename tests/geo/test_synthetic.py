@@ -69,6 +69,7 @@ def test_a_chip_says_what_it_is(chip: Path, numbers: np.ndarray) -> None:
     assert "model tiny" in found.sentence
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 @pytest.mark.parametrize("way", ["png", "cog", "float", "untagged", "mosaic"])
 def test_the_watermark_survives_what_keeps_the_numbers(chip: Path, tmp_path: Path, way: str) -> None:
     with rasterio.open(chip) as dataset:
@@ -106,6 +107,7 @@ def test_it_is_lost_when_pixels_are_resampled(chip: Path, tmp_path: Path) -> Non
     assert find_synthetic(str(tmp_path / "other.tif")) is None
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_labels_lie_beside_a_chip(tmp_path: Path, numbers: np.ndarray) -> None:
     labels = (np.arange(64 * 64).reshape(64, 64) % 3).astype(np.uint8)
     write_chip(tmp_path / "a.tif", numbers / 1e4, ("a", "b", "c", "d"), {}, None, labels)

@@ -85,6 +85,7 @@ def test_few_images_are_extrapolated_to_many() -> None:
     assert abs(extrapolated) < plain / 5
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:torchmetrics")
 def test_the_kernel_distance_is_that_of_torchmetrics_on_the_same_subsets(features: Sets) -> None:
     made, wanted = features
     other = KernelInceptionDistance(feature=Given(), subsets=7, subset_size=100)
@@ -130,7 +131,7 @@ def test_neighbours_tell_missing_kinds_from_wrong_ones(features: Sets) -> None:
         distribution.neighbourhood(half[:5], same)
 
 
-@pytest.mark.filterwarnings("ignore:Metric `InceptionScore` will save all extracted features")
+@pytest.mark.filterwarnings("ignore::UserWarning:torchmetrics")
 def test_the_class_score_is_that_of_torchmetrics() -> None:
     logits = np.random.default_rng(4).standard_normal((500, 6)) * 3
     other = InceptionScore(feature=Given(), splits=1)

@@ -70,6 +70,7 @@ def test_a_chip_depends_on_its_seed_class_and_number_only(make_model: MakeModel,
     assert (read(second.chips[0]) != read(second.chips[1])).any()
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_chips_of_a_map_come_with_its_labels(make_model: MakeModel, tmp_path: Path) -> None:
     model = make_model(given="map", kind="residual")
     labels = np.zeros((70, 100), np.uint8)

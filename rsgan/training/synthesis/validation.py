@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rsgan.card import Domain
 from rsgan.errors import ConfigError
 from rsgan.metrics import distribution, spectral_realism
 from rsgan.metrics.memorisation import audit
@@ -53,6 +54,11 @@ def features_of(chips: Tensor, encoder: ChipEncoder | None) -> NDArray[np.float6
         return distribution.descriptors(chips.cpu().numpy())
     found = [encoder.features(part).cpu().numpy() for part in chips.split(AT_ONCE)]
     return np.concatenate(found).astype(np.float64)
+
+
+def physical(domain: Domain, chips: Tensor) -> NDArray[np.float32]:
+    """(N, C, H, W) network units -> the domain's own."""
+    return np.stack([domain.to_physical(chip.numpy()) for chip in chips])
 
 
 class SynthesisValidation:
@@ -121,9 +127,9 @@ class SynthesisValidation:
         noise = noise_of(generator, self.config.seed, range(SHOWN * kinds))
         made = sample(generator, noise, None if given is None else given[shown])
         for place, each in enumerate(self.config.classes):
-            for what, images in (("made", made), ("real", chips.reference[shown])):
-                physical = np.stack([target.to_physical(image.numpy()) for image in images[place::kinds]])
-                groups[f"{each.name}, {what}"] = thumbnails(physical, target.colours)
+            real = physical(target, chips.reference[shown][place::kinds])
+            groups[f"{each.name}, made"] = thumbnails(physical(target, made[place::kinds]), target.colours, real)
+            groups[f"{each.name}, real"] = thumbnails(real, target.colours)
         groups |= self._nearest(made)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_sheet(path, groups)
@@ -133,14 +139,11 @@ class SynthesisValidation:
         """The made chips that are nearest to training chips, above those: copies would be seen here."""
         found = features_of(made.to(self.device), self.encoder)
         near = audit(found, self.audited_features, self.features["held_out"])
-        pairs = {
-            "made, nearest to a training chip": made[near.closest[:SHOWN]],
-            "those training chips": self.audited[near.nearest[near.closest[:SHOWN]]],
-        }
-        target = self.config.target
+        target, first = self.config.target, near.closest[:SHOWN]
+        real = physical(target, self.audited[near.nearest[first]])
         return {
-            title: thumbnails(np.stack([target.to_physical(chip.numpy()) for chip in chips]), target.colours)
-            for title, chips in pairs.items()
+            "made, nearest to a training chip": thumbnails(physical(target, made[first]), target.colours, real),
+            "those training chips": thumbnails(real, target.colours),
         }
 
 
@@ -176,6 +179,6 @@ class EncodeValidation:
         kinds, target, groups = len(self.config.classes), self.config.target, {}
         for place, each in enumerate(self.config.classes):
             chips = self.chips.reference[place::kinds][:SHOWN]
-            groups[each.name] = thumbnails(np.stack([target.to_physical(x.numpy()) for x in chips]), target.colours)
+            groups[each.name] = thumbnails(physical(target, chips), target.colours)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_sheet(path, groups)

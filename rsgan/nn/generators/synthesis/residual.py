@@ -128,9 +128,9 @@ def orthogonal_penalty(network: nn.Module) -> Tensor:
     Source: Brock et al. 2019, arXiv:1809.11096, equation 3; makes truncated codes safe.
     """
     terms = []
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            filters = module.weight.flatten(1)
+    for name, weight in network.named_parameters():
+        if name.endswith("weight") and not name.endswith("table.weight") and weight.ndim > 1:
+            filters = weight.flatten(1)
             products = filters @ filters.T
             terms.append(products.square().sum() - products.diagonal().square().sum())
     return torch.stack(terms).mean()
