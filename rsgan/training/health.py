@@ -155,7 +155,7 @@ def held_out(values: Mapping[str, float]) -> Iterator[Diagnosis]:
     if values.get("diversity", 1.0) < 0.2:
         yield Diagnosis(
             "mode collapse",
-            f"translations vary {values['diversity']:.2f} times as much as the target's images",
+            f"made images vary {values['diversity']:.2f} times as much as the references",
             "0.2",
             "Goodfellow 2017, arXiv:1701.00160, section 5.1.1",
             "Set discriminator.minibatch_deviation to true, or give adversary.feature_matching or adversary.unrolled.",
@@ -163,7 +163,7 @@ def held_out(values: Mapping[str, float]) -> Iterator[Diagnosis]:
     elif values.get("coverage", 1.0) < 0.5:
         yield Diagnosis(
             "dropped modes",
-            f"only {values['coverage']:.0%} of the target's images have a translation like them; 97 % is usual",
+            f"only {values['coverage']:.0%} of the references have a made image like them; 97 % is usual",
             "50 %",
             "Naeem et al. 2020, arXiv:2002.09797",
             "Give adversary.r1 or adversary.lecam, or set discriminator.minibatch_deviation to true; see that both "
@@ -194,4 +194,12 @@ def memorised(values: Mapping[str, float]) -> Iterator[Diagnosis]:
             "Arora and Zhang 2017, arXiv:1706.08224; held-out against training error",
             "Give more tiles, a smaller generator or fewer samples; for the discriminator, adversary.augment_target or "
             "adversary.lecam.",
+        )
+    if values.get("too_near", 0.0) > 0.1:
+        yield Diagnosis(
+            "memorisation of training tiles",
+            f"{values['too_near']:.0%} of the made images are nearer to a training one than 99 % of held-out ones are",
+            "10 %, ten times what chance gives",
+            "Meehan et al. 2020, arXiv:2004.05675",
+            "Look at the pairs in the panel. Give more tiles, a smaller generator or fewer samples.",
         )

@@ -21,6 +21,10 @@ STYLES = "abcd"
 """Looks of the lines of a chart, of which it has as many at most."""
 SHOWN = {"baseline": "input, or what needs no network", "made": "made", "reference": "reference"}
 """Key -> caption of the columns of a panel."""
+MORE_IS_BETTER = (
+    "gain_db", "psnr_db", "diversity", "coverage", "precision", "recall", "density", "accuracy", "authenticity"
+)  # fmt: skip
+"""How held-out figures begin of which the largest is the best; of others it is the one nearest to 0."""
 Event = Mapping[str, Any]
 
 
@@ -119,7 +123,7 @@ def _figures(judged: Sequence[Event]) -> Table:
     rows = []
     for name in names:
         values = [float(event[name]) for event in judged if name in event]
-        best = max(values) if "_db" in name or name in ("diversity", "coverage") else min(values, key=abs)
+        best = max(values) if name.startswith(MORE_IS_BETTER) else min(values, key=abs)
         rows.append((name, *(f"{value:.4g}" for value in (values[0], best, values[-1]))))
     return Table("Held-out figures", ("figure", "first", "best", "last"), tuple(rows))
 
@@ -130,8 +134,10 @@ def _charts(trained: Sequence[Event], judged: Sequence[Event], seen: int) -> Ite
             k for k in dict.fromkeys(k for e in trained for k in e) if k.startswith(f"{network}/") and "norm" not in k
         ]
         yield from _chart(f"Losses of the {network}", trained, names, seen, "loss, weighted")
-    gains = [k for k in dict.fromkeys(k for e in judged for k in e) if k.startswith(("gain_db/", "psnr_db/"))]
-    yield from _chart("Held-out", judged, gains, seen, "dB")
+    yield from _chart("Held-out", judged, _named(judged, ("gain_db/", "psnr_db/")), seen, "dB")
+    sets = ("precision/training", "recall/training", "precision/held_out", "recall/held_out")
+    yield from _chart("Made chips as a set", judged, _named(judged, sets), seen, "share")
+    yield from _chart("Classes told", judged, _named(judged, ("accuracy",)), seen, "share")
 
 
 def _named(events: Sequence[Event], beginnings: tuple[str, ...]) -> list[str]:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from rsgan.cli import main
 
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 Run = Callable[..., Result]
 
 

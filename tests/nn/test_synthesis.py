@@ -145,6 +145,28 @@ def test_the_mixture_gives_each_expert_its_share() -> None:
     assert min(counts) > 70
 
 
+@pytest.mark.parametrize("experts", [1, 2])
+def test_a_single_generator_cannot_leave_the_gap_between_two_kinds_empty_and_a_mixture_can(experts: int) -> None:
+    """Levels of -1.5 and 1.5, nothing between: learnt by the exact transport distance, so no game can be blamed."""
+    torch.manual_seed(0)
+    network = {"kind": "style", "latent": 4, "channels": 2, "most": 4, "mixing": 0.0, "pace": 1.0, "styles": 16}
+    generator = SynthesisGenerator(
+        SynthesisConfig(bands=1, side=32, low=(-4.0,), high=(4.0,), network=network, experts=experts)
+    )
+    optimizer = torch.optim.Adam(generator.parameters(), 1e-2)
+    wanted = torch.tensor([-1.5, 1.5]).repeat_interleave(32)
+    for _ in range(150):
+        levels = generator(torch.randn(64, generator.latent)).mean((1, 2, 3)).sort().values
+        optimizer.zero_grad()
+        (levels - wanted).abs().mean().backward()
+        optimizer.step()
+    with torch.no_grad():
+        made = generator.eval()(torch.randn(1000, generator.latent)).mean((1, 2, 3))
+    assert min(float((made > 0.75).float().mean()), float((made < -0.75).float().mean())) > 0.3
+    between = float((made.abs() < 0.75).float().mean())
+    assert between > 0.02 if experts == 1 else between < 0.005
+
+
 def test_image_number_i_depends_on_seed_and_number_only() -> None:
     generator = make("style", classes=2, given="class")
     noise = noise_of(generator, 7, range(5))

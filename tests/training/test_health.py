@@ -108,6 +108,7 @@ WELL = {"diversity": 0.9, "coverage": 0.9, "checkerboard": 0.02, "error/pairs": 
         ({"checkerboard": 0.2}, "checkerboard"),
         ({"known": 0.1}, "memorisation of training tiles"),
         ({"gain_db/P40": 0.5, "known_db/P40": 4.0}, "memorisation of training tiles"),
+        ({"too_near": 0.3}, "memorisation of training tiles"),
     ],
 )
 def test_a_disease_of_the_images_is_named_once_it_lasts(ill: dict[str, float], disease: str) -> None:

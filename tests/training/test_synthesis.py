@@ -14,15 +14,12 @@ from affine import Affine
 from rsgan.errors import ConfigError
 from rsgan.model import open_model
 from rsgan.nn.encoder import ChipEncoder, EncoderConfig
-from rsgan.nn.generators import SynthesisConfig, SynthesisGenerator
-from rsgan.nn.images import ImageDiscriminator, ImageDiscriminatorConfig
-from rsgan.training.config import AdversaryConfig
-from rsgan.training.games.adversary import Adversary
+from rsgan.nn.generators import SynthesisGenerator
 from rsgan.training.games.synthesis import SynthesisGame
 from rsgan.training.loading import load_config
 from rsgan.training.loop import Trainer, train
-from rsgan.training.synthesis.batch import NONE, LabelledChips
-from rsgan.training.synthesis.config import EncodeConfig, SynthesisLosses, SynthesizeConfig
+from rsgan.training.synthesis.batch import NONE
+from rsgan.training.synthesis.config import EncodeConfig, SynthesizeConfig
 from rsgan.training.synthesis.samples import load_labelled
 
 SIDE = 96
@@ -253,44 +250,3 @@ def test_path_lengths_are_those_of_finite_steps(make: Make) -> None:
     weight = next(game.generator.parameters())
     first.backward()
     assert weight.grad is not None or game.generator.style is not None
-
-
-def test_one_generator_leaves_images_between_the_kinds_and_a_mixture_does_not() -> None:
-    """Images of two constant levels, nothing between: a single continuous network has to cross the gap."""
-    one, two = (levels_of_two_kinds(experts) for experts in (1, 2))
-    for levels in (one, two):
-        assert float((levels > 0.75).float().mean()) > 0.15
-        assert float((levels < -0.75).float().mean()) > 0.15
-    between = [float((levels.abs() < 0.75).float().mean()) for levels in (one, two)]
-    assert between[0] > 0.03
-    assert between[1] < between[0] / 2
-
-
-def levels_of_two_kinds(experts: int) -> torch.Tensor:
-    """(1000,) mean levels of what is made after a short game against levels of -1.5 and 1.5."""
-    torch.manual_seed(0)
-    network = {"kind": "style", "latent": 2, "channels": 4, "most": 8, "mixing": 0, "mapping": 2, "pace": 0.5}
-    generator = SynthesisGenerator(
-        SynthesisConfig(bands=1, side=32, low=(-4.0,), high=(4.0,), network=network, experts=experts)
-    )
-    judge = ImageDiscriminator(ImageDiscriminatorConfig(bands=1, side=32, channels=4, most=16))
-    adversary = Adversary(AdversaryConfig(r1=0.5, every=2), 1, judge)
-    game = SynthesisGame(generator, judge, SynthesisLosses(), adversary)
-    players: dict[str, torch.optim.Optimizer] = {
-        "judge": torch.optim.Adam(judge.parameters(), 2e-3, betas=(0.0, 0.99)),
-        "generator": torch.optim.Adam(generator.parameters(), 3e-3, betas=(0.0, 0.99)),
-    }
-    rng = np.random.default_rng(0)
-    for update in range(260):
-        adversary.update = update
-        level = torch.from_numpy(rng.choice([-1.5, 1.5], 16)).float()[:, None, None, None]
-        chips = LabelledChips(level.expand(-1, 1, 32, 32), torch.zeros(16).long(), torch.zeros(16, 32, 32).long())
-        for name, player in players.items():
-            judge.requires_grad_(name == "judge")
-            terms = game.discriminator_terms(chips) if name == "judge" else game.generator_terms(chips, True)
-            player.zero_grad()
-            torch.stack(list(terms.values())).sum().backward()
-            player.step()
-    with torch.no_grad():
-        found: torch.Tensor = generator.eval()(torch.randn(1000, generator.latent)).mean((1, 2, 3))
-    return found

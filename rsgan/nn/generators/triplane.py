@@ -68,7 +68,7 @@ class TriplaneGenerator(nn.Module):
         self.config = config
         self.planes = Planes(config)
         self.decoder = nn.Sequential(
-            nn.Linear(config.channels, config.hidden), nn.Softplus(), nn.Linear(config.hidden, 1 + config.bands)
+            nn.Linear(config.channels + 1, config.hidden), nn.Softplus(), nn.Linear(config.hidden, 1 + config.bands)
         )
 
     @property
@@ -101,7 +101,8 @@ class TriplaneGenerator(nn.Module):
         for number, place in enumerate(places):
             grid = place.reshape(1, *shape, 2).expand(len(planes), -1, -1, -1)
             found = found + functional.grid_sample(planes[:, number], grid, padding_mode="border", align_corners=False)
-        told = self.decoder(found.permute(0, 2, 3, 1))
+        level = steps.reshape(1, 1, -1, 1).expand(len(planes), 1, -1, side * side)
+        told = self.decoder(torch.cat([found, level], 1).permute(0, 2, 3, 1))
         density = functional.softplus(told[..., 0] - 1) * 8
         density = torch.cat([density[:, :-1], torch.full_like(density[:, -1:], 1e3)], 1)  # the lowest is solid
         opaque = 1 - torch.exp(-density)
@@ -109,6 +110,4 @@ class TriplaneGenerator(nn.Module):
         weights = opaque * through
         seen = (weights[..., None] * torch.sigmoid(told[..., 1:])).sum(1)
         height = (weights * (steps * config.tallest)[None, :, None]).sum(1)
-        return seen.transpose(1, 2).unflatten(2, (side, side)), height.unflatten(1, (1, side, side)).reshape(
-            len(planes), 1, side, side
-        )
+        return seen.transpose(1, 2).unflatten(2, (side, side)), height.reshape(-1, 1, side, side)

@@ -32,7 +32,7 @@ def draw_terrain(rng: np.random.Generator, side: int, bands: int = 4) -> tuple[F
     hills = ndimage.gaussian_filter(rng.standard_normal((side, side)), side / 8, mode="wrap")
     hills = (hills - hills.min()) / (hills.max() - hills.min())
     height = TALLEST * hills
-    rough = ndimage.gaussian_filter(rng.standard_normal((bands, side, side)), (0, 1, 1), mode="wrap")
+    rough = ndimage.gaussian_filter(rng.standard_normal((bands, side, side)), (0, side / 16, side / 16), mode="wrap")
     cover = 0.3 + 0.08 * rough / rough.std()
     down, across = np.gradient(height * side)
     normal = np.stack([-across, down, np.ones_like(height)]) / np.sqrt(1 + across**2 + down**2)
