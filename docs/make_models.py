@@ -8,7 +8,10 @@ from rsgan.card import Figure, ModelCard
 from rsgan.model import find_model, read_card
 
 PAGE = "models.md"
-MODELS = ("any-x2", "s2-20to10", "s2-dehaze", "s2-rgbn-x2", "s2-rgbn-x4", "sar-despeckle")
+MODELS = (
+    "any-x2", "landcover-encoder", "s2-20to10", "s2-dehaze", "s2-rgbn-x2", "s2-rgbn-x4", "sar-despeckle",
+    "synth-landcover",
+)  # fmt: skip
 
 
 def block_name(model: str) -> str:
@@ -38,6 +41,10 @@ def _facts(card: ModelCard) -> str:
 
 def _physics(card: ModelCard) -> Iterator[tuple[str, str]]:
     """What the task's sensor model has to do with."""
+    if card.classes:
+        yield "classes, in this order", ", ".join(card.classes)
+        yield "network", _chips(card)
+        return
     if card.source is not None and card.target is not None:
         yield "domains", f"{card.source.name} -> {card.target.name}" + (", and back" if card.generator.back else "")
         yield "ground sampling distance", card.pixels_in_words
@@ -64,6 +71,16 @@ def _physics(card: ModelCard) -> Iterator[tuple[str, str]]:
     yield "point spread functions seen in training", "sigma {:g} to {:g} input pixels".format(*card.sigma)
     yield "noise seen in training", "{:g} to {:g} reflectance, and none".format(*card.noise)
     yield "tells how wrong pixels may be", "yes: `--uncertainty`" if card.uncertainty else "no"
+
+
+def _chips(card: ModelCard) -> str:
+    """Of a model that makes chips, or tells their classes."""
+    config = card.generator
+    if card.task == "encode":
+        return f"{config.network} up to its halving number {config.depth}"
+    return (
+        f"{config.network.kind}, chips of {config.side} x {config.side} pixels, {config.network.most} channels at most"
+    )
 
 
 def _figures(card: ModelCard) -> str:

@@ -19,13 +19,13 @@ RASTERS = (".tif", ".tiff", ".png", ".jp2", ".vrt")
 def command(model: str, as_json: bool) -> None:
     """Print what MODEL (a name or a .safetensors file) is, its training data, held-out figures and limits.
 
-    Of a raster, tell whether rsgan synthesize made it: by its tags, and by the watermark in its pixels.
+    Of a raster (.tif, .png, .jp2, .vrt), tell whether rsgan synthesize made it: by its tags, and by the watermark in
+    its pixels.
 
     \b
     Examples:
       rsgan card s2-rgbn-x2
       rsgan card s2-rgbn-x4 --json
-      rsgan card tiles/water/water_7_000000.tif
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         if model.lower().endswith(RASTERS):

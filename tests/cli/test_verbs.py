@@ -72,10 +72,12 @@ def test_the_examples_of_the_questions_run(run: Run, verb: str) -> None:
 def test_models_are_listed_one_per_line(run: Run) -> None:
     lines = run("models").stdout.splitlines()
     assert [line.split()[0] for line in lines] == list(zoo_names())
-    assert "any band, 10 m -> 5 m" in lines[0]
-    assert "B05 B06 B07 B8A B11 B12 guided by B02 B03 B04 B08, 20 m -> 10 m, sentinel-2a" in lines[1]
-    assert "hazy B02 B03 B04 B08 -> clear B02 B03 B04 B08, 10 m, sentinel-2a" in lines[2]
-    assert "B02 B03 B04 B08, 10 m -> 5 m, sentinel-2a" in lines[3]
+    told = dict(zip(zoo_names(), lines, strict=True))
+    assert "any band, 10 m -> 5 m" in told["any-x2"]
+    assert "B05 B06 B07 B8A B11 B12 guided by B02 B03 B04 B08, 20 m -> 10 m, sentinel-2a" in told["s2-20to10"]
+    assert "hazy B02 B03 B04 B08 -> clear B02 B03 B04 B08, 10 m, sentinel-2a" in told["s2-dehaze"]
+    assert "B02 B03 B04 B08, 10 m -> 5 m, sentinel-2a" in told["s2-rgbn-x2"]
+    assert "B02 B03 B04 B08; damaged spruce, burned, water" in told["synth-landcover"]
 
 
 def test_models_and_cards_speak_json(run: Run) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, autograd, nn
 from torch.nn import functional
 
 from rsgan.nn.generators import SynthesisGenerator
+from rsgan.nn.generators.synthesis.layout import Given
 from rsgan.nn.generators.synthesis.residual import orthogonal_penalty
 from rsgan.nn.images import ImageDiscriminator
 from rsgan.nn.precision import full, reduced
@@ -52,7 +53,7 @@ class SynthesisGame:
         """Every term of the generator's loss, weighted but for the adversarial one, which is on a ramp."""
         terms: dict[str, Tensor] = {}
         if adversarial:
-            given = self.given(chips)
+            given = chips.told(self.given)
             made = self.made(chips, 0)
             terms["adversarial"] = self.adversary.generator_term(self.judge(given), made, chips.reference)
             terms |= self._told(made, chips)
@@ -67,18 +68,19 @@ class SynthesisGame:
         self._grow()
         with torch.no_grad():
             made = self.made(chips, 1)
-        terms = self.adversary.discriminator_terms(self.judge(self.given(chips)), chips.reference, made)
+        terms = self.adversary.discriminator_terms(self.judge(chips.told(self.given)), chips.reference, made)
         return terms | self._told(chips.reference, chips)
 
-    def given(self, chips: LabelledChips) -> Tensor | None:
+    @property
+    def given(self) -> Given:
         """What both players are told of the images."""
-        return {"nothing": None, "class": chips.classes, "map": chips.pixels}[self.generator.config.given]
+        return self.generator.config.given
 
     def made(self, chips: LabelledChips, salt: int) -> Tensor:
         """As many images as there are references, of their classes; the same for one seed, update and salt."""
         noise = drawn(self.adversary, self.generator.latent, len(chips.reference), salt).to(chips.reference)
         with reduced(noise.device, self.precision == torch.bfloat16):
-            images: Tensor = self.generator(noise, self.given(chips))
+            images: Tensor = self.generator(noise, chips.told(self.given))
         return images
 
     def judge(self, given: Tensor | None) -> Judged:
@@ -103,7 +105,7 @@ class SynthesisGame:
             raise RuntimeError("path lengths are of one network of kind style, as the config says")
         noise = drawn(self.adversary, self.generator.latent, len(chips.reference), 2).to(chips.reference)
         code, grain = noise.split([style.codes, style.latent - style.codes], 1)
-        styles = style.styles(code, self.given(chips))
+        styles = style.styles(code, chips.told(self.given))
         images = self.generator.within(style.images_of(styles, grain))
         probe = torch.randn(images.shape, generator=torch.Generator().manual_seed(self.adversary.update)).to(images)
         size = math.sqrt(images.shape[2] * images.shape[3])

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rsgan.nn.generators.synthesis.layout import Given
+
 NONE = -1
 """Class of a pixel that has none."""
 
@@ -25,6 +27,10 @@ class LabelledChips:
     reference: Tensor
     classes: Tensor
     pixels: Tensor
+
+    def told(self, given: Given) -> Tensor | None:
+        """What a generator, or its judge, is told of them."""
+        return {"nothing": None, "class": self.classes, "map": self.pixels}[given]
 
     def to(self, device: torch.device, dtype: torch.dtype | None = None) -> LabelledChips:
         """The same batch on another device, its reference in another precision."""

@@ -18,7 +18,6 @@ from rsgan.nn.encoder import ChipEncoder
 from rsgan.nn.generators import SynthesisGenerator
 from rsgan.nn.generators.synthesis.sampling import AT_ONCE, noise_of, sample
 from rsgan.report.sheet import Thumbnail, save_sheet, thumbnails
-from rsgan.training.synthesis.batch import LabelledChips
 from rsgan.training.synthesis.config import EncodeConfig, SynthesizeConfig
 from rsgan.training.synthesis.samples import LabelledDataset
 
@@ -79,10 +78,6 @@ class SynthesisValidation:
         self.audited = training.chips(AUDITED, config.seed + 3).reference
         self.audited_features = features_of(self.audited.to(device), self.encoder)
 
-    def given(self, chips: LabelledChips) -> Tensor | None:
-        """What a generator is told."""
-        return {"nothing": None, "class": chips.classes, "map": chips.pixels}[self.config.generator.given]
-
     def measure(self, generator: SynthesisGenerator) -> dict[str, float]:
         """Figures of as many made chips; the generator is in training mode afterwards.
 
@@ -95,7 +90,9 @@ class SynthesisValidation:
         """
         generator.eval()
         chips = self.sets["training"]
-        made = sample(generator, noise_of(generator, self.config.seed, range(POPULATION)), self.given(chips))
+        made = sample(
+            generator, noise_of(generator, self.config.seed, range(POPULATION)), chips.told(self.config.generator.given)
+        )
         found = features_of(made.to(self.device), self.encoder)
         figures: dict[str, float] = {}
         for name, wanted in self.features.items():
@@ -123,7 +120,7 @@ class SynthesisValidation:
         chips, target = self.sets["training"], self.config.target
         kinds, groups = len(self.config.classes), {}
         shown = slice(0, SHOWN * kinds)
-        given = self.given(chips)
+        given = chips.told(self.config.generator.given)
         noise = noise_of(generator, self.config.seed, range(SHOWN * kinds))
         made = sample(generator, noise, None if given is None else given[shown])
         for place, each in enumerate(self.config.classes):
