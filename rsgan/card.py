@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rsgan.catalogue import SENSORS
 from rsgan.nn.discriminators import DiscriminatorConfig
-from rsgan.nn.generators import GeneratorConfig
+from rsgan.nn.generators import GeneratorConfig, SynthesisConfig
 from rsgan.nn.objectives import ObjectiveName
 from rsgan.nn.uncertainty import UncertaintyConfig
 from rsgan.sensors.statistics import FEATURES
@@ -275,7 +275,9 @@ class ModelCard(BaseModel):
         if self.looks is not None and self.correlation is not None:
             low, high = self.looks
             return f"{low:g} to {high:g} looks, correlation up to {self.correlation[1]:g}, pixels of any size"
-        if self.task in ("translate", "synthesize", "encode"):
+        if isinstance(self.generator, SynthesisConfig):
+            return f"chips of {self.generator.side} x {self.generator.side} pixels"
+        if self.task in ("translate", "encode"):
             return "pixels of any size" if self.gsd_m is None else f"{self.gsd_m:g} m"
         gsd = self.gsd_m or 0.0
         return f"{gsd:g} m -> {gsd / self.scale:g} m"
