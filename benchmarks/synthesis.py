@@ -1,6 +1,6 @@
 """Synthetic chips, judged: writes sections of RESULTS.md.
 
-    python -m benchmarks.synthesis --part shipped --data DIR     # the shipped model, as a set and class by class
+    python -m benchmarks.synthesis --part shipped --data DIR [--card]  # the shipped model, as a set and class by class
     python -m benchmarks.synthesis --part table --data DIR       # objective x generator, small budgets
     python -m benchmarks.synthesis --part downstream --data DIR  # does a classifier of the scarce class gain?
     python -m benchmarks.synthesis --part speed
@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +28,16 @@ from torch import Tensor
 
 import rsgan
 from benchmarks.results import record, table
+from rsgan.card import Figure
 from rsgan.metrics import distribution, spectral_realism
 from rsgan.metrics.memorisation import audit
-from rsgan.model import open_model
+from rsgan.model import find_model, open_model, read_card, replace_card
 from rsgan.nn.encoder import ChipEncoder
 from rsgan.nn.generators import SynthesisGenerator
 from rsgan.nn.generators.synthesis.sampling import noise_of, sample
 from rsgan.training.loading import load_config
 from rsgan.training.loop import train
+from rsgan.training.synthesis.batch import LabelledChips
 from rsgan.training.synthesis.config import SynthesizeConfig
 from rsgan.training.synthesis.samples import LabelledDataset, load_labelled
 from rsgan.training.synthesis.validation import features_of, open_encoder
@@ -44,7 +46,7 @@ CONFIG, MODEL = Path("configs/synth_landcover.yaml"), "synth-landcover"
 COUNT, NEIGHBOURS = 2000, 5
 """Chips of each set, all classes alike; nearest neighbours of precision, recall, density and coverage."""
 SCARCE = "damaged spruce"
-Features = NDArray[np.float64]
+Features = NDArray[np.floating]
 
 
 def config_of(data: Path, *changes: str) -> SynthesizeConfig:
@@ -95,7 +97,10 @@ def said(value: distribution.Measured) -> str:
     return f"{value.value:.3f}" if not half else f"{value.value:.3f} +- {half:.3f}"
 
 
-def shipped(data: Path) -> None:
+MADE, SCRAMBLED, OTHERS = "made", "phases drawn anew", "real, other chips of the training tiles"
+
+
+def shipped(data: Path, *, into_card: bool) -> None:
     """The shipped model as a set, its classes one by one, and copies."""
     config = config_of(data)
     training, held_out = load_labelled(config)
@@ -104,55 +109,84 @@ def shipped(data: Path) -> None:
     assert isinstance(generator, SynthesisGenerator)
     real = training.chips(COUNT, 101)
     sets = {
-        "made": made_chips(generator, real.classes, 5),
+        MADE: made_chips(generator, real.classes, 5),
         "made, truncation 0.7": sample(generator, noise_of(generator, 5, range(COUNT)), real.classes, 0.7),
-        "phases drawn anew": scrambled(training.chips(COUNT, 103).reference, np.random.default_rng(0)),
-        "real, other chips of the training tiles": training.chips(COUNT, 102).reference,
+        SCRAMBLED: scrambled(training.chips(COUNT, 103).reference, np.random.default_rng(0)),
+        OTHERS: training.chips(COUNT, 102).reference,
         "real, held-out places": held_out.chips(COUNT, 104).reference,
     }
     wanted = features_of(real.reference, encoder)
     features = {name: features_of(chips, encoder) for name, chips in sets.items()}
     audited = features_of(training.chips(2048, 105).reference, encoder)
-    rows, head = [], []
+    measured = {name: figures(found, wanted) for name, found in features.items()}
+    rows = []
     for name, found in features.items():
-        measured = figures(found, wanted)
-        with torch.no_grad():
-            told = torch.cat([encoder(part).softmax(1) for part in sets[name].split(64)]).numpy()
         near = audit(found, audited, features["real, held-out places"])
-        more = {
-            "class score": f"{distribution.class_score(told):.2f}",
-            "covariance": f"{spectral_realism.covariance_difference(sets[name].numpy(), real.reference.numpy()):.2f}",
-            "power, dB": f"{spectral_realism.power_difference_db(sets[name].numpy(), real.reference.numpy()):.2f}",
-            "too near a training chip": f"{near.too_near:.3f}",
-            "authenticity": f"{near.authenticity:.2f}",
-        }
-        head = ["chips", *measured, *more]
-        rows.append([name, *map(said, measured.values()), *more.values()])
+        score = distribution.class_score(told_by(encoder, sets[name]))
+        cells = [
+            *map(said, measured[name].values()),
+            f"{score:.2f}",
+            f"{near.too_near:.3f}",
+            f"{near.authenticity:.2f}",
+        ]
+        rows.append([name, *cells])
         print(*rows[-1], sep=" | ", flush=True)
+    head = ["chips", *measured[MADE], "class score", "too near a training chip", "authenticity"]
     body = f"`python -m benchmarks.synthesis --part shipped --data DIR`\n\n{COUNT} chips of each set, classes alike, "
     body += f"against {COUNT} chips of the training tiles; k {NEIGHBOURS}.\n\n{table(head, rows)}"
-    body += f"\n\n{_by_class(config.classes, real.classes, features, wanted, encoder, sets)}"
+    body += f"\n\n{_by_class(config, real, features, wanted, encoder, sets)}"
     record("synthesis.py: the shipped model", body)
+    if into_card:
+        _into_card(measured)
+
+
+def told_by(encoder: ChipEncoder, chips: Tensor) -> Features:
+    """(N, K) probability of each class."""
+    with torch.no_grad():
+        return torch.cat([encoder(part).softmax(1) for part in chips.split(64)]).numpy()
+
+
+def _into_card(measured: dict[str, dict[str, distribution.Measured]]) -> None:
+    protocol = f"{COUNT} chips, k {NEIGHBOURS}, training tiles"
+    told = tuple(
+        Figure(
+            protocol=protocol, what=name, ours=found.value, baseline=measured[SCRAMBLED][name].value,
+            spread=(found.high - found.low) / 2,
+        )
+        for name, found in measured[MADE].items()
+    )  # fmt: skip
+    file = find_model(MODEL)
+    replace_card(file, read_card(file).model_copy(update={"metrics": told}))
 
 
 def _by_class(
-    classes: Sequence[object], places: Tensor, features: dict[str, Features], wanted: Features, encoder: ChipEncoder,
-    sets: dict[str, Tensor],
+    config: SynthesizeConfig, real: LabelledChips, features: dict[str, Features], wanted: Features,
+    encoder: ChipEncoder, sets: dict[str, Tensor],
 ) -> str:  # fmt: skip
-    rows = []
-    for place, each in enumerate(classes):
-        here = (places == place).numpy()
-        near = {
-            name: distribution.neighbourhood(features[name][here], wanted[here], NEIGHBOURS)
-            for name in ("made", "real, other chips of the training tiles")
-        }
-        with torch.no_grad():
-            told = torch.cat([encoder(part).argmax(1) for part in sets["made"][torch.from_numpy(here)].split(64)])
-        cells = [f"{value:.2f}" for found in near.values() for value in (found.precision, found.recall)]
-        rows.append([str(getattr(each, "name", each)), *cells, f"{float((told == place).float().mean()):.2f}"])
+    rows, bands = [], config.target.bands
+    for place, each in enumerate(config.classes):
+        here = (real.classes == place).numpy()
+        cells = []
+        for name in (MADE, OTHERS):
+            near = distribution.neighbourhood(features[name][here], wanted[here], NEIGHBOURS)
+            chips, like = (
+                np.stack([config.target.to_physical(chip.numpy()) for chip in x[torch.from_numpy(here)]])
+                for x in (sets[name], real.reference)
+            )
+            found = (
+                near.precision,
+                near.recall,
+                spectral_realism.covariance_difference(chips, like),
+                spectral_realism.index_distance(chips, like, bands.index("B08"), bands.index("B04")),
+                spectral_realism.power_difference_db(chips, like),
+            )
+            cells.append([f"{value:.2f}" for value in found])
+        told = told_by(encoder, sets[MADE][torch.from_numpy(here)]).argmax(1) == place
+        pairs = [f"{ours} / {others}" for ours, others in zip(*cells, strict=True)]
+        rows.append([each.name, *pairs, f"{told.mean():.2f}"])
         print(*rows[-1], sep=" | ", flush=True)
-    head = ["class", "precision", "recall", "real: precision", "real: recall", "told as its class by the encoder"]
-    return table(head, rows)
+    names = ("precision", "recall", "covariance", "NDVI", "power, dB")
+    return table(["class, made / real, others", *names, "told as its class by the encoder"], rows)
 
 
 GENERATORS = {
@@ -267,6 +301,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--part", choices=["shipped", "table", "downstream", "speed"], required=True)
     parser.add_argument("--data", type=Path, metavar="DIR")
+    parser.add_argument("--card", action="store_true", help="write the figures into the model's card")
     parser.add_argument("--samples", type=int, default=8000)
     parser.add_argument("--seeds", type=int, default=10)
     arguments = parser.parse_args()
@@ -275,7 +310,7 @@ def main() -> None:
     elif arguments.data is None:
         parser.error("--data is needed: the folder of the tiles")
     elif arguments.part == "shipped":
-        shipped(arguments.data)
+        shipped(arguments.data, into_card=arguments.card)
     elif arguments.part == "table":
         ladder(arguments.data, arguments.samples)
     else:
