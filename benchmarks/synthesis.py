@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -160,7 +160,7 @@ def _into_card(measured: dict[str, dict[str, distribution.Measured]]) -> None:
 
 
 def _by_class(
-    config: SynthesizeConfig, real: LabelledChips, features: dict[str, Features], wanted: Features,
+    config: SynthesizeConfig, real: LabelledChips, features: Mapping[str, Features], wanted: Features,
     encoder: ChipEncoder, sets: dict[str, Tensor],
 ) -> str:  # fmt: skip
     rows, bands = [], config.target.bands
