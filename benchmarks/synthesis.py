@@ -239,14 +239,15 @@ def downstream(data: Path, seeds: int) -> None:
     names = [each.name for each in config.classes]
     scarce, judged = names.index(SCARCE), held_out.chips(200 * len(names), 7)
     wanted = _hand_made(judged.reference)
-    rows, gains = [], {"synthetic": list[float](), "copies": list[float]()}
+    rows, gains = [], {"synthetic": list[float](), "copies": list[float](), "new phases": list[float]()}
     for seed in range(seeds):
         chips, labels = _few(training, seed)
         added = made_chips(generator, torch.full((100,), scarce), 1000 + seed)
         rare = chips[torch.from_numpy(labels == scarce)]
         copies = rare[torch.arange(100) % len(rare)]
         found = {}
-        for name, more in {"real alone": None, "synthetic": added, "copies": copies}.items():
+        phases = scrambled(copies, np.random.default_rng(seed))
+        for name, more in {"real alone": None, "synthetic": added, "copies": copies, "new phases": phases}.items():
             x = _hand_made(chips if more is None else torch.cat([chips, more]))
             y = labels if more is None else np.concatenate([labels, np.full(len(more), scarce)])
             forest = RandomForestClassifier(300, random_state=seed, n_jobs=2).fit(x, y)
@@ -266,8 +267,10 @@ def downstream(data: Path, seeds: int) -> None:
     body += (
         "random forest on means, deviations and gradients of bands: 20 real chips of each class but 4 of the scarce "
     )
-    body += "one, then with 100 synthetic chips of it, or with its 4 chips repeated as often. The generator had learnt "
-    body += f"from all training tiles.\n\n{table(['seed', 'real alone', 'with synthetic', 'with copies'], rows)}\n\n"
+    body += "one, then with 100 synthetic chips of it, or with its 4 chips repeated as often, or these with new phases. The generator had learnt "
+    body += (
+        f"from all training tiles.\n\n{table(['seed', 'real alone', *(f'with {name}' for name in gains)], rows)}\n\n"
+    )
     record("synthesis.py: a classifier of the scarce class", body + f"Change of F1: {told} ({seeds} seeds, 95 %).")
 
 
