@@ -263,14 +263,14 @@ def downstream(data: Path, seeds: int) -> None:
     told = "; ".join(
         f"with {name} {np.mean(g):+.3f} +- {1.96 * np.std(g, ddof=1) / np.sqrt(seeds):.3f}" for name, g in gains.items()
     )
-    body = f"`python -m benchmarks.synthesis --part downstream --data DIR`\n\nF1 of '{SCARCE}' on held-out places, a "
+    head = ["seed", "real alone", *(f"with {name}" for name in gains)]
+    body = "`python -m benchmarks.synthesis --part downstream --data DIR`\n\n"
     body += (
-        "random forest on means, deviations and gradients of bands: 20 real chips of each class but 4 of the scarce "
+        f"F1 of '{SCARCE}' on held-out places, a random forest on means, deviations and gradients of bands: 20 real "
     )
-    body += "one, then with 100 synthetic chips of it, or with its 4 chips repeated as often, or these with new phases. The generator had learnt "
-    body += (
-        f"from all training tiles.\n\n{table(['seed', 'real alone', *(f'with {name}' for name in gains)], rows)}\n\n"
-    )
+    body += "chips of each class but 4 of the scarce one, then with 100 synthetic chips of it, or with its 4 chips "
+    body += "repeated as often, or these with new phases. The generator had learnt from all training tiles.\n\n"
+    body += f"{table(head, rows)}\n\n"
     record("synthesis.py: a classifier of the scarce class", body + f"Change of F1: {told} ({seeds} seeds, 95 %).")
 
 
