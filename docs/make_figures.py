@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from matplotlib import pyplot
 from numpy.typing import NDArray
+from PIL import Image
 
 import rsgan
 from rsgan.catalogue import DETECTOR_MTF_NYQUIST, RGBN, sensor
@@ -236,6 +237,16 @@ def mtf() -> None:
     check_size(path)
 
 
+def chips() -> None:
+    """Synthetic chips, as their contact sheet shows them, at half its size."""
+    path, shown = DOCS / "img" / "synthetic-chips.png", ("damaged spruce", "burned", "water", "urban", "forest")
+    with TemporaryDirectory() as folder:
+        rsgan.synthesize(Path(folder) / "made", dict.fromkeys(shown, 8), seed=7)
+        with Image.open(Path(folder) / "made" / "contact_sheet.png") as sheet:
+            sheet.reduce(2).save(path)
+    check_size(path)
+
+
 def main() -> None:
     """Parse, draw everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -253,6 +264,7 @@ def main() -> None:
     nodata(Look(SWATH_EDGE, model))
     sensor_model(Look(SHARP, model))
     mtf()
+    chips()
 
 
 if __name__ == "__main__":
