@@ -79,7 +79,7 @@ def command(
     judged, beside speckle of the same law that is drawn afresh; with a reference without speckle, the image itself.
 
     Images that are made freely, by any program, are judged with --real and --generated: which classes come too rarely
-    or too often, and which are badly made.
+    or too often, and which are badly made. With a --model that makes chips and no --refit its discriminator is asked.
 
     \b
     Examples:
@@ -144,11 +144,13 @@ def _of_images(settings: dict[str, Any], out: Path, *, overwrite: bool, quiet: b
     from rsgan.diagnose import Settings, diagnose_images
     from rsgan.diagnose.saving import prepare_folder
     from rsgan.enhance.options import Reading
+    from rsgan.model import find_model, read_card
 
     given, reading = fields_of(Settings, settings), fields_of(Reading, settings)
+    model = settings["model"] if read_card(find_model(settings["model"])).task == "synthesize" else None
     prepare_folder(out, overwrite=overwrite)
     with progress_bar("judging", quiet=quiet) as progress:
         return diagnose_images(
-            settings["real"], settings["generated"], told_class=settings["told_class"], reading=reading,
+            settings["real"], settings["generated"], model=model, told_class=settings["told_class"], reading=reading,
             settings=given, progress=progress,
         )  # fmt: skip

@@ -15,12 +15,13 @@ from rsgan.diagnose.calibration import Reliability, reliability
 from rsgan.diagnose.figures import estimates_of, plain, row_of, settings_of
 from rsgan.diagnose.images.folders import Images, blocks_of, classes_by_folder, classes_by_indices, read_images
 from rsgan.diagnose.images.judging import HeldOut, judge_images
+from rsgan.diagnose.images.left_over import judge_by_model
 from rsgan.diagnose.logits import Progress
 from rsgan.diagnose.settings import Settings
 from rsgan.enhance.options import Reading
 from rsgan.errors import ConfigError, InputError
 from rsgan.metrics.density_ratio import ClassFigures, Side, class_figures
-from rsgan.model import choose_device
+from rsgan.model import choose_device, open_model
 from rsgan.sensors.statistics import BandScaling
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class ImagesDiagnosis:
     Attributes:
         folders: of both kinds.
         settings: as given.
+        judge: who judged, in words.
         told_class: whether the generator is told which class to make, so that shares say nothing of it.
         images: of both kinds.
         classes: (N,) class of each image, of both kinds.
@@ -51,6 +53,7 @@ class ImagesDiagnosis:
 
     folders: tuple[Path, Path]
     settings: Settings
+    judge: str
     told_class: bool
     images: tuple[Images, Images]
     classes: tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -123,6 +126,7 @@ class ImagesDiagnosis:
             {
                 "folders": dict(zip(KINDS, map(str, self.folders), strict=True)),
                 "settings": settings_of(self.settings),
+                "judge": self.judge,
                 "told_class": self.told_class,
                 "images": [len(images.paths) for images in self.images],
                 "classes": [self._row(one) for one in self.figures],
@@ -139,6 +143,7 @@ def diagnose_images(
     real: str | Path,
     generated: str | Path,
     *,
+    model: str | Path | None = None,
     told_class: bool = False,
     reading: Reading | None = None,
     settings: Settings | None = None,
@@ -152,6 +157,7 @@ def diagnose_images(
     Args:
         real: folder of references, all of one shape.
         generated: folder of generated images of the same bands and shape.
+        model: whose discriminator, left over from training, judges them; None, or `settings.refit`, takes a fresh one.
         told_class: whether the generator is told which class to make: then shares are the user's, and are not judged.
         reading: how the files are read.
         settings: how; `refit` of 0 is taken for 400 updates.
@@ -169,8 +175,10 @@ def diagnose_images(
     missing = [folder for folder in folders if not folder.is_dir()]
     if missing:
         raise InputError(f"{missing[0]} is no folder. Give one of rasters of one shape.")
+    left_over = None if model is None or settings.refit else open_model(model)
+    reflectance = left_over is not None or settings.landcover == "indices"
     both = [
-        read_images(folder, reading, reflectance=settings.landcover == "indices", seed=settings.seed, progress=progress)
+        read_images(folder, reading, reflectance=reflectance, seed=settings.seed, progress=progress)
         for folder in folders
     ]
     _refuse_unlike(*both)
@@ -179,13 +187,26 @@ def diagnose_images(
         if settings.landcover == "indices"
         else classes_by_folder(folders, both)
     )
-    settings = replace(settings, refit=settings.refit or UPDATES)
-    blocks, how = blocks_of(both), replace(settings.fresh, batch=BATCH)
-    network = _network_units(both)
-    scores = judge_images(
-        network[0], network[1], how, blocks=blocks, way=settings.calibration,
-        device=choose_device(settings.device), progress=progress,
-    )  # fmt: skip
+    blocks, device = blocks_of(both), choose_device(settings.device)
+    said: tuple[str, ...] = ()
+    if left_over is not None:
+        judge = f"the discriminator of {left_over.card.name}"
+        scores, said = judge_by_model(
+            left_over,
+            both,
+            classes,
+            names,
+            replace(settings, refit=UPDATES).fresh,
+            blocks=blocks,
+            way=settings.calibration,
+            device=device,
+        )
+    else:
+        judge, settings = "a discriminator learnt afresh", replace(settings, refit=settings.refit or UPDATES)
+        network, how = _network_units(both), replace(settings.fresh, batch=BATCH)
+        scores = judge_images(
+            network[0], network[1], how, blocks=blocks, way=settings.calibration, device=device, progress=progress
+        )
     ratios = scores.real, scores.generated
     sides = [Side(s, c, b) for s, c, b in zip(ratios, classes, blocks, strict=True)]
     together = [replace(side, classes=np.zeros_like(side.classes)) for side in sides]
@@ -194,11 +215,11 @@ def diagnose_images(
     if len(names) > 1:
         figures = class_figures(sides[0], sides[1], density=True, shares=not told_class, seed=settings.seed)
     trust = {"as learnt": reliability(*scores.raw), "calibrated": reliability(*ratios)}
-    notes = [note for images in both for note in images.notes]
+    notes = [*said, *(note for images in both for note in images.notes)]
     if any(place is None for place in both[0].places):
         notes.append("references that do not say where they lie count as independent, each by itself")
     return ImagesDiagnosis(
-        folders, settings, told_class, (both[0], both[1]), classes, names, scores, figures, whole,
+        folders, settings, judge, told_class, (both[0], both[1]), classes, names, scores, figures, whole,
         trust, tuple(notes),
     )  # fmt: skip
 

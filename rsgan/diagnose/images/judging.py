@@ -83,7 +83,7 @@ def judge_images(
         raise ConfigError(f"{len(real)} references and {len(generated)} generated images; expected {4 * how.folds}.")
     device = device or torch.device("cpu")
     both = (real, generated)
-    folds = _folds(blocks or (np.arange(len(real)), np.arange(len(generated)) + len(real)), how)
+    folds = folds_of(blocks or (np.arange(len(real)), np.arange(len(generated)) + len(real)), how)
     raw, scores = ([np.full(len(x), np.nan) for x in both] for _ in range(2))
     learnt, calibrations = [], []
     for fold in range(how.folds):
@@ -114,7 +114,7 @@ def judge_images(
     return HeldOut(scores[0], scores[1], (raw[0], raw[1]), tuple(learnt), tuple(calibrations))
 
 
-def _folds(blocks: tuple[NDArray[np.int64], NDArray[np.int64]], how: Refit) -> list[NDArray[np.int64]]:
+def folds_of(blocks: tuple[NDArray[np.int64], NDArray[np.int64]], how: Refit) -> list[NDArray[np.int64]]:
     """The fold of each image of both kinds; images of one block share it, and each kind is spread evenly."""
     names = np.unique(np.concatenate(blocks))
     folds: dict[int, int] = {}

@@ -60,7 +60,7 @@ def page_of_images(found: ImagesDiagnosis) -> Page:
         title=f"What does {generated.name} lack?",
         subtitle=(
             f"{len(found.images[1].paths):,} generated images beside {len(found.images[0].paths):,} references of "
-            f"{real.name}, judged by a discriminator learnt afresh"
+            f"{real.name}, judged by {found.judge}"
         ),
         summary=tuple(_summary(found)),
         tiles=tuple(_tiles(found)),
