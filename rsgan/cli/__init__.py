@@ -15,7 +15,7 @@ VERBS = {"superres": "Sharpen a multispectral raster.", "despeckle": "Remove the
          "train": "Train a model on your own tiles.",
          "evaluate": "Say how good an enhanced raster is.",
          "diagnose": "Where invented detail is told from real, per land cover.",
-         "models": "List the models at hand.", "card": "Print a model's card.",
+         "models": "List the models at hand.", "card": "Print a model's card, or whether a raster is synthetic.",
          "export": "Write a model's network as ONNX."}  # fmt: skip
 
 
