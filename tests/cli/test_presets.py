@@ -22,7 +22,7 @@ def test_a_preset_runs(path: Path, real_data: Path, tmp_path: Path) -> None:
     text = yaml.safe_load(path.read_text(encoding="utf-8"))
     training, run = text["training"], tmp_path / "run"
     few = {
-        "faithful_samples": 2 * training["batch_size"],
+        "faithful_samples": 2 * training["batch_size"] if training.get("faithful_samples") else 0,
         "adversarial_samples": 6 * training["batch_size"] if training.get("adversarial_samples") else 0,
         "discriminator_warmup": training["batch_size"],
         "ramp_samples": 1,
