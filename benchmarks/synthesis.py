@@ -190,9 +190,9 @@ def _by_class(
 
 
 GENERATORS = {
-    "convolutional": "{kind: convolutional, latent: 64, channels: 16, most: 96}",
-    "residual": "{kind: residual, latent: 64, channels: 16, most: 96}",
-    "style": "{kind: style, latent: 64, channels: 16, most: 96, pace: 0.1}",
+    "convolutional": "{kind: convolutional, latent: 64, channels: 8, most: 48}",
+    "residual": "{kind: residual, latent: 64, channels: 8, most: 48}",
+    "style": "{kind: style, latent: 64, channels: 8, most: 48, pace: 0.1}",
 }
 OBJECTIVES = ("non-saturating", "hinge", "relativistic-paired")
 
@@ -206,7 +206,8 @@ def ladder(data: Path, samples: int) -> None:
             config = config_of(
                 data, f"generator.network={network}", f"adversary.objective={objective}",
                 f"training.adversarial_samples={samples}", f"training.adversarial_learning_rate={rate}",
-                "training.validate_every=1000000", "training.checkpoint_every=1000000", "training.ema_half_life=2000",
+                "training.validate_every=1000000", "training.checkpoint_every=1000000", "training.ema_half_life=1000",
+                "discriminator.channels=8", "discriminator.most=48",
             )  # fmt: skip
             with tempfile.TemporaryDirectory() as folder:
                 started, last = time.perf_counter(), dict[str, float]()

@@ -35,7 +35,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 def test_every_public_name_can_be_reached() -> None:
     code = "import rsgan; print(*[getattr(rsgan, name).__name__ for name in rsgan.__all__])"
-    assert run_python(code).split() == ["RsganError", "despeckle", "open_model", "superres", "translate"]
+    assert run_python(code).split() == ["RsganError", "despeckle", "open_model", "superres", "synthesize", "translate"]
 
 
 def texts() -> Iterator[Path]:

@@ -212,7 +212,7 @@ FLAGS = [
     (("--bands", "1,2,3,7"), 1, r"--bands asks for band 7; scene.tif has bands 1 to 4"),
     (("--reflectance-scale", "0"), 1, r"--reflectance-scale is 0"),
     (("--gsd", "-3"), 1, r"--gsd is -3"),
-    (("--model", "s9"), 1, r"--model s9: no such model. In the package: any-x2, s2-20to10, s2-dehaze, s2-rgbn-x2"),
+    (("--model", "s9"), 1, r"--model s9: no such model. In the package: any-x2, landcover-encoder, s2-20to10"),
     (("--model", "no.safetensors"), 1, r"no.safetensors: no such model file"),
     (("-o", "nowhere/out.tif"), 1, r"folder .*nowhere does not exist. Create it"),
     (("-o", "out.png"), 1, r"out.png does not end in .tif"),

@@ -4,15 +4,18 @@ from pydantic import BaseModel
 from rsgan.nn import discriminators, generators
 from rsgan.nn.discriminators import (
     DiscriminatorConfig,
+    ImageDiscriminator,
     PatchDiscriminator,
     SpeckleDiscriminator,
     TranslationDiscriminator,
     build_discriminator,
 )
 from rsgan.nn.generators import (
+    ChipEncoder,
     DespeckleGenerator,
     GeneratorConfig,
     ResidualGenerator,
+    SynthesisGenerator,
     TranslationGenerator,
     build_generator,
 )
@@ -31,15 +34,20 @@ DESPECKLE = {"kind": "despeckle", "channels": [4, 6], "descending": [0, 1], "asc
 SPECKLE = {"kind": "speckle", "channels": 4}
 TRANSLATION = {"kind": "translation", "forth": {"kind": "translator", "bands": 1, "target_bands": 2, "channels": 4}}
 TWO_DOMAINS = {"kind": "translation", "source_bands": 1, "target_bands": 2, "channels": 4}
-ALL = ((RESIDUAL, PATCH), (DESPECKLE, SPECKLE), (TRANSLATION, TWO_DOMAINS))
+SYNTHESIS = {"kind": "synthesis", "bands": 1, "side": 32, "low": [-1], "high": [1], "network": {"kind": "style"}}
+IMAGE = {"kind": "image", "bands": 1, "side": 32}
+ENCODER = {"kind": "encoder", "bands": 1, "classes": 2, "depth": 2}
+ALL = ((RESIDUAL, PATCH), (DESPECKLE, SPECKLE), (TRANSLATION, TWO_DOMAINS), (SYNTHESIS, IMAGE), (ENCODER, IMAGE))
 
 
 @pytest.mark.parametrize(
     ("settings", "kinds"),
     [((RESIDUAL, PATCH), (ResidualGenerator, PatchDiscriminator)),
      ((DESPECKLE, SPECKLE), (DespeckleGenerator, SpeckleDiscriminator)),
-     ((TRANSLATION, TWO_DOMAINS), (TranslationGenerator, TranslationDiscriminator))],
-    ids=["residual", "despeckle", "translation"],
+     ((TRANSLATION, TWO_DOMAINS), (TranslationGenerator, TranslationDiscriminator)),
+     ((SYNTHESIS, IMAGE), (SynthesisGenerator, ImageDiscriminator)),
+     ((ENCODER, IMAGE), (ChipEncoder, ImageDiscriminator))],
+    ids=["residual", "despeckle", "translation", "synthesis", "encoder"],
 )  # fmt: skip
 def test_a_config_builds_the_network_of_its_kind(settings: tuple[dict, dict], kinds: tuple[type, type]) -> None:
     both = Both.model_validate(dict(zip(("generator", "discriminator"), settings, strict=True)))
