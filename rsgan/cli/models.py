@@ -27,4 +27,4 @@ def command(as_json: bool) -> None:
             click.echo(json.dumps([card.model_dump(mode="json") for card in cards], indent=2))
             return
         for card in cards:
-            click.echo(f"{card.name:14} {card.task:10} {card.bands_in_words}, {card.pixels_in_words}, {card.sensor}")
+            click.echo(f"{card.name:17} {card.task:10} {card.bands_in_words}, {card.pixels_in_words}, {card.sensor}")
