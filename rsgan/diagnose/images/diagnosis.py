@@ -187,26 +187,16 @@ def diagnose_images(
         if settings.landcover == "indices"
         else classes_by_folder(folders, both)
     )
-    blocks, device = blocks_of(both), choose_device(settings.device)
-    said: tuple[str, ...] = ()
-    if left_over is not None:
+    blocks, said = blocks_of(both), tuple[str, ...]()
+    if left_over is None:
+        settings = replace(settings, refit=settings.refit or UPDATES)
+        judge, scores = "a discriminator learnt afresh", _judged_afresh(both, settings, blocks, progress)
+    else:
         judge = f"the discriminator of {left_over.card.name}"
         scores, said = judge_by_model(
-            left_over,
-            both,
-            classes,
-            names,
-            replace(settings, refit=UPDATES).fresh,
-            blocks=blocks,
-            way=settings.calibration,
-            device=device,
-        )
-    else:
-        judge, settings = "a discriminator learnt afresh", replace(settings, refit=settings.refit or UPDATES)
-        network, how = _network_units(both), replace(settings.fresh, batch=BATCH)
-        scores = judge_images(
-            network[0], network[1], how, blocks=blocks, way=settings.calibration, device=device, progress=progress
-        )
+            left_over, both, classes, names, replace(settings, refit=UPDATES).fresh,
+            blocks=blocks, way=settings.calibration, device=choose_device(settings.device),
+        )  # fmt: skip
     ratios = scores.real, scores.generated
     sides = [Side(s, c, b) for s, c, b in zip(ratios, classes, blocks, strict=True)]
     together = [replace(side, classes=np.zeros_like(side.classes)) for side in sides]
@@ -221,6 +211,19 @@ def diagnose_images(
     return ImagesDiagnosis(
         folders, settings, judge, told_class, (both[0], both[1]), classes, names, scores, figures, whole,
         trust, tuple(notes),
+    )  # fmt: skip
+
+
+def _judged_afresh(
+    both: Sequence[Images],
+    settings: Settings,
+    blocks: tuple[NDArray[np.int64], NDArray[np.int64]],
+    progress: Progress | None,
+) -> HeldOut:
+    network, how = _network_units(both), replace(settings.fresh, batch=BATCH)
+    return judge_images(
+        network[0], network[1], how, blocks=blocks, way=settings.calibration,
+        device=choose_device(settings.device), progress=progress,
     )  # fmt: skip
 
 
