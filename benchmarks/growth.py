@@ -90,7 +90,7 @@ def main() -> None:
     arguments = parser.parse_args()
     shapes = [(4096, 4096), (4096, 16384), *([(16384, 16384)] if arguments.largest else [])]
     rows = []
-    for case in CASES:
+    for case in (CASES[0], CASES[-1]):
         scale = 2 if case.verb == "superres" else 1
         first = None
         for height, width in shapes:

@@ -82,6 +82,7 @@ class Case:
 
 CASES = (
     Case("x2, 2048 x 2048, 4 bands", "superres", "s2-rgbn-x2", 2048, 4),
+    Case("x4, 1024 x 1024, 4 bands", "superres", "s2-rgbn-x4", 1024, 4),
     Case("despeckle, 4096 x 4096", "despeckle", "sar-despeckle", 4096, 1),
 )
 
