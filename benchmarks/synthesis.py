@@ -170,8 +170,7 @@ def _by_class(
         for name in (MADE, OTHERS):
             near = distribution.neighbourhood(features[name][here], wanted[here], NEIGHBOURS)
             chips, like = (
-                np.stack([config.target.to_physical(chip.numpy()) for chip in x[torch.from_numpy(here)]])
-                for x in (sets[name], real.reference)
+                config.target.to_physical(x[torch.from_numpy(here)].numpy()) for x in (sets[name], real.reference)
             )
             found = (
                 near.precision,

@@ -145,6 +145,11 @@ LEAST_INTENSITY = 1e-6
 """Intensity below which a translation sees none: -60 dB, under the noise of any radar."""
 
 
+def folder_of(name: str) -> str:
+    """A class as part of a path: letters, digits and hyphens."""
+    return "-".join(name.split())
+
+
 def _column(numbers: tuple[float, ...]) -> NDArray[np.float64]:
     return np.array(numbers)[:, None, None]
 

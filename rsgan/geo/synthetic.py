@@ -55,14 +55,14 @@ def watermarked(numbers: NDArray[np.unsignedinteger]) -> NDArray[Any]:
 def has_watermark(numbers: NDArray[Any]) -> bool:
     """Whether (C, H, W) stored numbers carry it, wherever their first pixel lay in the pattern."""
     bits = (numbers.astype(np.int64) & 1).astype(np.float64)
-    count = bits.size
+    bits -= bits.mean((1, 2), keepdims=True)
     folded = np.zeros((PATTERN, PATTERN))
     rows, columns = np.mgrid[: numbers.shape[1], : numbers.shape[2]] % PATTERN
-    np.add.at(folded, (rows, columns), (bits - bits.mean((1, 2), keepdims=True)).sum(0))
+    np.add.at(folded, (rows, columns), bits.sum(0))
     signs = 2.0 * pattern() - 1
     found = np.fft.ifft2(np.fft.fft2(folded) * np.conj(np.fft.fft2(signs))).real.max()
-    spread = np.sqrt(np.square(bits - bits.mean((1, 2), keepdims=True)).sum())
-    return bool(spread > 0 and found / spread > _SURE and 0.5 + found / count > _AGREE)
+    spread = np.sqrt(np.square(bits).sum())
+    return bool(spread > 0 and found / spread > _SURE and 0.5 + found / bits.size > _AGREE)
 
 
 @dataclass(frozen=True)

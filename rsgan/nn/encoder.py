@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from rsgan.errors import RsganError
+from rsgan.nn.generators.same_pixels import SamePixelsConfig
 from rsgan.nn.precision import full
 from rsgan.nn.ranks import with_shared_statistics
 
 
-class EncoderConfig(BaseModel):
+class EncoderConfig(SamePixelsConfig):
     """Architecture of `ChipEncoder`.
 
     Attributes:
@@ -22,23 +23,11 @@ class EncoderConfig(BaseModel):
         depth: halvings after which the features are taken.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["encoder"] = "encoder"
     bands: int = Field(ge=1, le=1024)
     classes: int = Field(ge=2, le=255)
     network: str = Field(default="resnet18", pattern=r"^[a-z0-9_]+$")  # no hub, no folder
     depth: int = Field(default=4, ge=2, le=5)
-
-    @property
-    def guides(self) -> int:
-        """Bands that guide: none."""
-        return 0
-
-    @property
-    def scale(self) -> int:
-        """Output pixels per input pixel."""
-        return 1
 
 
 class ChipEncoder(nn.Module):

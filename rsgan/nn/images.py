@@ -7,23 +7,19 @@ from itertools import pairwise
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from rsgan.nn.generators.synthesis.layout import FIRST, Given, Layout, NetworkFields
+from rsgan.nn.generators.synthesis.layout import FIRST, ImageFields, NetworkFields
 from rsgan.nn.layers import MinibatchDeviation, SelfAttention
 
 
-class ImageDiscriminatorConfig(BaseModel):
+class ImageDiscriminatorConfig(ImageFields):
     """Architecture of `ImageDiscriminator`.
 
     Attributes:
-        bands: of an image.
-        side: of an image, pixels.
-        classes: number of classes; 0 without.
-        given: what the image is said to be of; see `SynthesisConfig`.
         channels: width at full size; doubles at every halving.
         most: largest width.
         spectral_norm: whether every layer's slope is held at 1.
@@ -33,13 +29,7 @@ class ImageDiscriminatorConfig(BaseModel):
         growing: whether it begins with small images, as its generator does.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["image"] = "image"
-    bands: int = Field(ge=1, le=1024)
-    side: Literal[32, 64, 128, 256]
-    classes: int = Field(default=0, ge=0, le=255)
-    given: Given = "nothing"
     channels: int = Field(default=16, ge=1, le=4096)
     most: int = Field(default=128, ge=1, le=4096)
     spectral_norm: bool = False
@@ -50,16 +40,9 @@ class ImageDiscriminatorConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> ImageDiscriminatorConfig:
-        if self.given != "nothing" and not self.classes:
-            raise ValueError(f"given is {self.given}, but there are no classes")
         if self.auxiliary and self.given != "class":
             raise ValueError("auxiliary tells the class of an image; set given to class")
         return self
-
-    @property
-    def scale(self) -> int:
-        """Output pixels per input pixel."""
-        return 1
 
     @property
     def normalisation(self) -> Literal["none"]:
@@ -134,7 +117,7 @@ class ImageDiscriminator(nn.Module):
     def __init__(self, config: ImageDiscriminatorConfig) -> None:
         super().__init__()
         self.config = config
-        self.layout = Layout(config.bands, config.side, config.classes, config.given)
+        self.layout = config.layout
         bound = spectral_norm if config.spectral_norm else nn.Identity()
         widths = self.layout.widths(NetworkFields(channels=config.channels, most=config.most))
         inputs = config.bands + (config.classes if config.given == "map" else 0)

@@ -13,17 +13,18 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rsgan.card import Domain, ModelCard
+from rsgan.card import Domain, ModelCard, folder_of
 from rsgan.errors import ConfigError, ModelError, OutputError, RsganWarning
 from rsgan.geo.synthetic import PATTERN, REFLECTANCE_SCALE, write_chip
 from rsgan.model import Device, Model, choose_device, open_model
-from rsgan.nn.generators import SynthesisGenerator
+from rsgan.nn.generators import SynthesisConfig, SynthesisGenerator
 from rsgan.nn.generators.synthesis.sampling import noise_of, sample
 from rsgan.report.sheet import save_sheet, thumbnails
 from rsgan.synthesis.maps import read_map
@@ -141,12 +142,12 @@ class SynthesisJob:
         classes: list[str] = []
         groups = {}
         for name, count in self.wanted.items():
-            (self.partial / _folder(name)).mkdir(exist_ok=True)
+            (self.partial / folder_of(name)).mkdir(exist_ok=True)
             shown: list[Floats] = []
             for first in range(0, count, AT_ONCE):  # whole groups, so that a chip's last digit depends on no count
                 numbers = range(first, min(first + AT_ONCE, count))
                 for number, chip in zip(numbers, self.physical(name, range(first, first + AT_ONCE)), strict=False):
-                    inside = Path(_folder(name)) / f"{_folder(name)}_{self.options.seed}_{number:06d}.tif"
+                    inside = Path(folder_of(name)) / f"{folder_of(name)}_{self.options.seed}_{number:06d}.tif"
                     self._write_one(inside, name, number, chip)
                     chips.append(inside)
                     classes.append(name)
@@ -162,7 +163,7 @@ class SynthesisJob:
     def physical(self, name: str, numbers: range) -> Floats:
         """(N, bands, side, side) reflectance of chips of a class, or of the map, by their numbers."""
         images = sample(self.generator, self._noise(name, numbers), self._given(name, numbers), self.options.truncation)
-        return np.stack([self.domain.to_physical(image.numpy()) for image in images])
+        return self.domain.to_physical(images.numpy())
 
     def _noise(self, name: str, numbers: Sequence[int]) -> Tensor:
         place = self.card.classes.index(name) if name in self.card.classes else len(self.card.classes)
@@ -231,12 +232,20 @@ def generator_of(model: Model, device: Device) -> SynthesisGenerator:
     Raises:
         ModelError: it is of another task.
     """
+    config_of(model.card)
     generator = model.generator()
-    if not isinstance(generator, SynthesisGenerator):
-        raise ModelError(
-            f"{model.card.name} is for {model.card.task}, not for synthesis. Take {MODEL}, or train one: rsgan train."
-        )
-    return generator.to(choose_device(device)).eval()
+    return cast(SynthesisGenerator, generator).to(choose_device(device))
+
+
+def config_of(card: ModelCard) -> SynthesisConfig:
+    """The architecture of a model's generator.
+
+    Raises:
+        ModelError: it is of another task.
+    """
+    if not isinstance(card.generator, SynthesisConfig):
+        raise ModelError(f"{card.name} is for {card.task}, not for synthesis. Take {MODEL}, or train one: rsgan train.")
+    return card.generator
 
 
 def prepare(
@@ -261,8 +270,8 @@ def prepare(
     """
     opened, options = open_model(model), options or Options()
     card = opened.card
-    generator = generator_of(opened, "cpu")
-    given = generator.config.given
+    config = config_of(card)
+    given = config.given
     if (given == "map") != (of_map is not None):
         raise ConfigError(
             f"{card.name} makes chips of a map of classes; give one with --map."
@@ -270,7 +279,7 @@ def prepare(
             else f"--map: {card.name} is given {given}, not a map. Give --classes, or a model that takes maps."
         )
     if of_map is not None:
-        pieces = read_map(str(of_map), generator.config.side, len(card.classes))
+        pieces = read_map(str(of_map), config.side, len(card.classes))
         each = classes if isinstance(classes, int) else 1
         return SynthesisJob(opened, Path(out), {Path(of_map).stem: each * len(pieces)}, pieces, options)
     return SynthesisJob(opened, Path(out), _counted(card, classes, given), None, options)
@@ -321,11 +330,6 @@ def synthesize(
         for note in job.notes:
             warnings.warn(note, RsganWarning, stacklevel=2)
         return job.run(progress)
-
-
-def _folder(name: str) -> str:
-    """A class as part of a path: letters, digits and hyphens."""
-    return "-".join(name.split())
 
 
 def _notes(card: ModelCard) -> Sequence[str]:

@@ -15,7 +15,7 @@ from PIL import Image
 from rsgan.errors import ConfigError
 from rsgan.model import open_model
 from rsgan.report.panels import Panel, limits_of, stretch
-from rsgan.synthesis.job import MODEL, Options, Progress, SynthesisJob, Synthesized, generator_of
+from rsgan.synthesis.job import MODEL, Options, Progress, SynthesisJob, Synthesized, config_of
 from rsgan.synthesis.latent import interpolated
 
 ANIMATION = "animation.gif"
@@ -63,7 +63,7 @@ class WayJob(SynthesisJob):
             torch.linspace(0, 1, steps, device=device),
             None if given is None else given.to(device),
         )
-        return np.stack([self.domain.to_physical(image.numpy()) for image in images.cpu()])
+        return self.domain.to_physical(images.cpu().numpy())
 
     def physical(self, name: str, numbers: range) -> NDArray[np.float32]:
         """(N, bands, side, side) reflectance of those that there are."""
@@ -104,7 +104,7 @@ def prepare_way(
         RsganError: the model is of another task, an end is none of its chips, or the folder is in use.
     """
     opened = open_model(model)
-    config = generator_of(opened, "cpu").config
+    config = config_of(opened.card)
     if config.given == "map":
         raise ConfigError(f"--interpolate: {opened.card.name} makes chips of a map, which have no way between them.")
     known = opened.card.classes if config.given == "class" else ("any",)

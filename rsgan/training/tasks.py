@@ -317,7 +317,8 @@ class Labelled:
     dataset: LabelledDataset
     collate = staticmethod(labelled.collate)
 
-    def __init__(self) -> None:
+    def __init__(self, config: SynthesizeConfig | EncodeConfig) -> None:
+        self._labelled = config
         self.weights: Mapping[str, float] = {}
 
     def by_class(self, generator: Any, judge: Discriminator) -> dict[str, float]:  # noqa: ANN401
@@ -331,6 +332,21 @@ class Labelled:
         """Nothing: the domain's units are fixed."""
         return None
 
+    def card(self, **learned: Any) -> ModelCard:  # noqa: ANN401
+        """See `Task.card`."""
+        config = self._labelled
+        return ModelCard(
+            **config.model.model_dump(),
+            task=config.task,
+            sensor=config.target.sensor or config.target.quantity,
+            bands=config.target.bands,
+            scale=1,
+            generator=config.generator,
+            target=config.target,
+            classes=tuple(each.name for each in config.classes),
+            **learned,
+        )
+
 
 class Synthesize(Labelled):
     """Images of random numbers, of a class or of a map of classes."""
@@ -338,7 +354,7 @@ class Synthesize(Labelled):
     validation: SynthesisValidation
 
     def __init__(self, config: SynthesizeConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         self.config = config
 
     def load(self, device: torch.device) -> None:
@@ -356,10 +372,6 @@ class Synthesize(Labelled):
             generator, discriminator, config.losses, adversary, config.growing, config.training.batch_size, precision
         )
 
-    def card(self, **learned: Any) -> ModelCard:  # noqa: ANN401
-        """See `Task.card`."""
-        return _labelled_card(self.config, learned)
-
 
 class Encode(Labelled):
     """An encoder that tells the classes of chips."""
@@ -367,7 +379,7 @@ class Encode(Labelled):
     validation: EncodeValidation
 
     def __init__(self, config: EncodeConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         self.config = config
 
     def load(self, device: torch.device) -> None:
@@ -380,24 +392,6 @@ class Encode(Labelled):
         if not isinstance(generator, ChipEncoder):
             raise ConfigError("task encode needs a generator of kind encoder.")
         return EncodeGame(generator, self.config.losses.smoothing, getattr(torch, self.config.training.precision))
-
-    def card(self, **learned: Any) -> ModelCard:  # noqa: ANN401
-        """See `Task.card`."""
-        return _labelled_card(self.config, learned)
-
-
-def _labelled_card(config: SynthesizeConfig | EncodeConfig, learned: Mapping[str, Any]) -> ModelCard:
-    return ModelCard(
-        **config.model.model_dump(),
-        task=config.task,
-        sensor=config.target.sensor or config.target.quantity,
-        bands=config.target.bands,
-        scale=1,
-        generator=config.generator,
-        target=config.target,
-        classes=tuple(each.name for each in config.classes),
-        **learned,
-    )
 
 
 def task_of(config: AnyConfig) -> Task:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rsgan.card import Domain, ModelCard
+from rsgan.card import ModelCard, folder_of
 from rsgan.diagnose.calibration import Calibration, Way
 from rsgan.diagnose.images.folders import Images
 from rsgan.diagnose.images.judging import HeldOut, folds_of
@@ -65,7 +65,7 @@ def judge_by_model(
         )
     meaning = meaning_of(card.objective, card.real_label, augmented=card.augmented, instance_noise=card.instance_noise)
     told = _told(card, judge, classes, names)
-    chips = [_network(card.target, images.values) for images in both]
+    chips = [torch.from_numpy(card.target.to_network(images.values)) for images in both]
     logits = _logits(judge.to(device), torch.cat(chips), None if told is None else torch.cat(told), how.seed)
     raw = np.split(meaning.ratios(logits), [len(chips[0])])
     folds = folds_of(blocks, how)
@@ -79,17 +79,13 @@ def judge_by_model(
     return HeldOut(scores[0], scores[1], (raw[0], raw[1]), (), tuple(calibrations)), notes
 
 
-def _network(domain: Domain, values: NDArray[np.float32]) -> Tensor:
-    return torch.from_numpy(domain.to_network(values))
-
-
 def _told(card: ModelCard, judge: ImageDiscriminator, classes: Pair, names: Mapping[int, str]) -> list[Tensor] | None:
     """Positions of the classes in the card; None for a judge that is told nothing."""
     if judge.config.given == "map":
         raise ConfigError(f"--model {card.name} judges chips beside maps of classes, which free images lack.")
     if judge.config.given == "nothing" or judge.config.auxiliary:
         return None
-    known = {"-".join(name.split()): place for place, name in enumerate(card.classes)}
+    known = {folder_of(name): place for place, name in enumerate(card.classes)}
     unknown = sorted(set(names.values()) - known.keys())
     if unknown:
         raise ConfigError(

@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rsgan.card import Domain
 from rsgan.errors import ConfigError
 from rsgan.metrics import distribution, spectral_realism
 from rsgan.metrics.memorisation import audit
@@ -55,11 +54,6 @@ def features_of(chips: Tensor, encoder: ChipEncoder | None) -> NDArray[np.float6
     return np.concatenate(found).astype(np.float64)
 
 
-def physical(domain: Domain, chips: Tensor) -> NDArray[np.float32]:
-    """(N, C, H, W) network units -> the domain's own."""
-    return np.stack([domain.to_physical(chip.numpy()) for chip in chips])
-
-
 class SynthesisValidation:
     """Two sets of chips of all classes alike, drawn once: from the training tiles, and from held-out ones."""
 
@@ -74,6 +68,10 @@ class SynthesisValidation:
         }
         self.features = {
             name: features_of(chips.reference.to(device), self.encoder) for name, chips in self.sets.items()
+        }
+        self.real = {
+            f"real/{key.partition('/')[0]}": value
+            for key, value in _compared(self.features["training"], self.features["held_out"], "").items()
         }
         self.audited = training.chips(AUDITED, config.seed + 3).reference
         self.audited_features = features_of(self.audited.to(device), self.encoder)
@@ -97,10 +95,7 @@ class SynthesisValidation:
         figures: dict[str, float] = {}
         for name, wanted in self.features.items():
             figures |= _compared(found, wanted, name)
-        figures |= {
-            f"real/{key.partition('/')[0]}": value
-            for key, value in _compared(self.features["training"], self.features["held_out"], "").items()
-        }
+        figures |= self.real
         copied = audit(found, self.audited_features, self.features["held_out"])
         pixels, real = (x.numpy().astype(np.float64) for x in (made, chips.reference))
         figures |= {
@@ -124,8 +119,10 @@ class SynthesisValidation:
         noise = noise_of(generator, self.config.seed, range(SHOWN * kinds))
         made = sample(generator, noise, None if given is None else given[shown])
         for place, each in enumerate(self.config.classes):
-            real = physical(target, chips.reference[shown][place::kinds])
-            groups[f"{each.name}, made"] = thumbnails(physical(target, made[place::kinds]), target.colours, real)
+            real = target.to_physical(chips.reference[shown][place::kinds].numpy())
+            groups[f"{each.name}, made"] = thumbnails(
+                target.to_physical(made[place::kinds].numpy()), target.colours, real
+            )
             groups[f"{each.name}, real"] = thumbnails(real, target.colours)
         groups |= self._nearest(made)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,9 +134,11 @@ class SynthesisValidation:
         found = features_of(made.to(self.device), self.encoder)
         near = audit(found, self.audited_features, self.features["held_out"])
         target, first = self.config.target, near.closest[:SHOWN]
-        real = physical(target, self.audited[near.nearest[first]])
+        real = target.to_physical(self.audited[near.nearest[first]].numpy())
         return {
-            "made, nearest to a training chip": thumbnails(physical(target, made[first]), target.colours, real),
+            "made, nearest to a training chip": thumbnails(
+                target.to_physical(made[first].numpy()), target.colours, real
+            ),
             "those training chips": thumbnails(real, target.colours),
         }
 
@@ -176,6 +175,6 @@ class EncodeValidation:
         kinds, target, groups = len(self.config.classes), self.config.target, {}
         for place, each in enumerate(self.config.classes):
             chips = self.chips.reference[place::kinds][:SHOWN]
-            groups[each.name] = thumbnails(physical(target, chips), target.colours)
+            groups[each.name] = thumbnails(target.to_physical(chips.numpy()), target.colours)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_sheet(path, groups)

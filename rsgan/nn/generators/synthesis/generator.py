@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from rsgan.nn.generators.synthesis.convolutional import ConvolutionalConfig, ConvolutionalNetwork
-from rsgan.nn.generators.synthesis.layout import Given, Layout
+from rsgan.nn.generators.synthesis.layout import ImageFields
 from rsgan.nn.generators.synthesis.residual import ResidualConfig, ResidualNetwork
 from rsgan.nn.generators.synthesis.style import StyleConfig, StyleNetwork
 from rsgan.nn.precision import full
@@ -28,14 +28,10 @@ SHARP = 8.0
 """How sharply values turn off at their bounds: within about 1 / SHARP network units of them."""
 
 
-class SynthesisConfig(BaseModel):
+class SynthesisConfig(ImageFields):
     """Architecture of `SynthesisGenerator`.
 
     Attributes:
-        bands: of an image.
-        side: of an image, pixels.
-        classes: number of classes; 0 without.
-        given: what an image is made from besides random numbers.
         low: least value of each band, network units.
         high: greatest value of each band.
         network: of each expert.
@@ -43,13 +39,7 @@ class SynthesisConfig(BaseModel):
             connects, as a single continuous network cannot leave the ground between them empty.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["synthesis"] = "synthesis"
-    bands: int = Field(ge=1, le=1024)
-    side: Literal[32, 64, 128, 256]
-    classes: int = Field(default=0, ge=0, le=255)
-    given: Given = "nothing"
     low: tuple[float, ...]
     high: tuple[float, ...]
     network: NetworkConfig
@@ -61,21 +51,9 @@ class SynthesisConfig(BaseModel):
             raise ValueError(f"has {self.bands} bands, {len(self.low)} values low and {len(self.high)} high")
         if any(low >= high for low, high in zip(self.low, self.high, strict=True)):
             raise ValueError("low has to be below high in every band")
-        if self.given != "nothing" and not self.classes:
-            raise ValueError(f"given is {self.given}, but there are no classes")
         if self.given == "map" and not isinstance(self.network, ResidualConfig):
             raise ValueError("given map needs a network of kind residual, whose layers see the map")
         return self
-
-    @property
-    def guides(self) -> int:
-        """Bands that guide: none."""
-        return 0
-
-    @property
-    def scale(self) -> int:
-        """Output pixels per input pixel."""
-        return 1
 
 
 class SynthesisGenerator(nn.Module):
@@ -95,9 +73,8 @@ class SynthesisGenerator(nn.Module):
     def __init__(self, config: SynthesisConfig) -> None:
         super().__init__()
         self.config = config
-        layout = Layout(config.bands, config.side, config.classes, config.given)
         build = NETWORKS[config.network.kind]
-        self.experts = nn.ModuleList(build(config.network, layout) for _ in range(config.experts))  # type: ignore[arg-type]
+        self.experts = nn.ModuleList(build(config.network, config.layout) for _ in range(config.experts))  # type: ignore[arg-type]
         choice = int(config.experts > 1)
         self.latent, self.codes = (getattr(self.experts[0], name) + choice for name in ("latent", "codes"))
         for name in ("low", "high"):

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
+
+from rsgan.nn.generators.same_pixels import SamePixelsConfig
 
 Given = Literal["nothing", "class", "map"]
 """What an image is made from besides random numbers: the class of the whole, or a map of the classes of its pixels."""
@@ -61,6 +63,33 @@ class Layout:
         """(N, H, W) classes of pixels, -1 for none -> (N, K, side, side) shares of each, from nothing to all."""
         shares = functional.one_hot(classes + 1, self.classes + 1)[..., 1:].permute(0, 3, 1, 2)
         return functional.adaptive_avg_pool2d(shares.to(torch.get_default_dtype()), side)
+
+
+class ImageFields(SamePixelsConfig):
+    """What the configs of both players say of an image.
+
+    Attributes:
+        bands: of an image.
+        side: of an image, pixels.
+        classes: number of classes; 0 without.
+        given: what an image is made from besides random numbers, or is said to be of.
+    """
+
+    bands: int = Field(ge=1, le=1024)
+    side: Literal[32, 64, 128, 256]
+    classes: int = Field(default=0, ge=0, le=255)
+    given: Given = "nothing"
+
+    @model_validator(mode="after")
+    def _has_classes(self) -> ImageFields:
+        if self.given != "nothing" and not self.classes:
+            raise ValueError(f"given is {self.given}, but there are no classes")
+        return self
+
+    @property
+    def layout(self) -> Layout:
+        """For the networks."""
+        return Layout(self.bands, self.side, self.classes, self.given)
 
 
 class Embedding(nn.Module):

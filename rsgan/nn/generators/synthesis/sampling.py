@@ -42,28 +42,30 @@ def sample(
 
     Source: Karras et al. 2019, arXiv:1812.04948, section B; Brock et al. 2019, arXiv:1809.11096, section 3.1.
     """
-    device = generator.low.device
-    made = []
+    device, made, means = generator.low.device, [], None
+    if truncation is not None and generator.style is not None:
+        means = mean_styles(generator)
     for first in range(0, len(noise), AT_ONCE):
         part = slice(first, first + AT_ONCE)
         told = None if given is None else given[part].to(device)
-        made.append(_truncated(generator, noise[part].to(device), told, truncation).cpu())
+        made.append(_truncated(generator, noise[part].to(device), told, truncation, means).cpu())
     return torch.cat(made)
 
 
-def _truncated(generator: SynthesisGenerator, noise: Tensor, given: Tensor | None, truncation: float | None) -> Tensor:
+def _truncated(
+    generator: SynthesisGenerator, noise: Tensor, given: Tensor | None, truncation: float | None, means: Tensor | None
+) -> Tensor:
     if truncation is None:
         images: Tensor = generator(noise, given)
         return images
     network = generator.style
-    if network is None:
+    if network is None or means is None:
         low, high = torch.special.ndtr(torch.tensor([-truncation, truncation], dtype=torch.float64)).tolist()
         code, grain = noise.split([generator.codes, generator.latent - generator.codes], 1)
         shares = torch.special.ndtr(code.double()) * (high - low) + low
         images = generator(torch.cat([torch.special.ndtri(shares).to(noise), grain], 1), given)
         return images
     code, grain = noise.split([network.codes, network.latent - network.codes], 1)
-    means = mean_styles(generator)
     mean = means[0][None] if given is None else means[given]
     return generator.within(network.images_of(torch.lerp(mean, network.styles(code, given), truncation), grain))
 
