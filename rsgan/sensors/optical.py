@@ -7,8 +7,6 @@ box is the area mean. See `catalogue.psf_sigma` for the link to a published MTF 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -27,26 +25,29 @@ def _radius(scale: int) -> int:
     return max(2, round(3.7 * MAX_SIGMA * scale))
 
 
-def psf_taps(sigma: Tensor, scale: int) -> Tensor:
+def psf_taps(sigma: Tensor, scale: int, shift: Tensor | None = None) -> Tensor:
     """One-dimensional point spread function of a detector: Gaussian convolved with the box of `scale` output pixels.
 
     Args:
         sigma: (...,) Gaussian standard deviation in input pixels, 0 allowed.
         scale: output pixels per input pixel.
+        shift: (...,) input pixels by which the detector looks beside its place; None for none.
 
     Returns:
         (..., 2 * radius + scale) taps that sum to 1.
     """
     radius = _radius(scale)
     x = torch.arange(-radius, radius + 1, dtype=sigma.dtype, device=sigma.device)
-    width = (sigma * scale).clamp_min(1e-3).unsqueeze(-1)
-    gaussian = torch.exp(-0.5 * (x / width) ** 2)
+    narrowest = 1e-3 if shift is None else 0.2  # beside a pixel's middle, a point would fall between the samples
+    width = (sigma * scale).clamp_min(narrowest).unsqueeze(-1)
+    offset = x if shift is None else x - (shift * scale).unsqueeze(-1)
+    gaussian = torch.exp(-0.5 * (offset / width) ** 2)
     gaussian = gaussian / gaussian.sum(-1, keepdim=True)
     padded = functional.pad(gaussian, (scale - 1, scale - 1))
     return padded.unfold(-1, scale, 1).sum(-1) / scale
 
 
-def degrade(scene: Tensor, sigma: Tensor, scale: int) -> Tensor:
+def degrade(scene: Tensor, sigma: Tensor, scale: int, shift: Tensor | None = None) -> Tensor:
     """Sensor model without noise: Gaussian point spread function, then area mean.
 
     The mean of a scene is kept up to its border, where pixels are repeated outwards.
@@ -55,6 +56,7 @@ def degrade(scene: Tensor, sigma: Tensor, scale: int) -> Tensor:
         scene: (N, C, scale * h, scale * w), any unit linear in radiance.
         sigma: Gaussian standard deviation in input pixels, broadcastable to (N, C).
         scale: output pixels per input pixel.
+        shift: (N, C, 2) input pixels down and to the right by which the detectors look beside their place; up to 1.
 
     Returns:
         (N, C, h, w) in the unit of `scene`.
@@ -62,14 +64,25 @@ def degrade(scene: Tensor, sigma: Tensor, scale: int) -> Tensor:
     Source: MTF-matched Gaussian filtering, Aiazzi et al. 2006, doi:10.14358/PERS.72.5.591.
     """
     n, c, height, width = scene.shape
-    radius = _radius(scale)
-    taps = psf_taps(sigma.to(scene.dtype).expand(n, c).reshape(n * c), scale)
-    x = scene.reshape(1, n * c, height, width)
-    x = functional.pad(x, (radius, radius, 0, 0), mode="replicate")
-    x = functional.conv2d(x, taps[:, None, None, :], stride=(1, scale), groups=n * c)
-    x = functional.pad(x, (0, 0, radius, radius), mode="replicate")
-    x = functional.conv2d(x, taps[:, None, :, None], stride=(scale, 1), groups=n * c)
+    width_per_band = sigma.to(scene.dtype).expand(n, c).reshape(n * c)
+    down, right = (None, None) if shift is None else shift.to(scene.dtype).reshape(n * c, 2).unbind(-1)
+    x = _observed_columns(scene.reshape(1, n * c, height, width), psf_taps(width_per_band, scale, right), scale)
+    x = _observed_rows(x, psf_taps(width_per_band, scale, down), scale)
     return x.reshape(n, c, height // scale, width // scale)
+
+
+def _observed_columns(x: Tensor, taps: Tensor, scale: int) -> Tensor:
+    """(1, B, H, scale w) -> (1, B, H, w), each channel with its own taps (B, K); the border is repeated outwards."""
+    radius = _radius(scale)
+    padded = functional.pad(x, (radius, radius, 0, 0), mode="replicate")
+    return functional.conv2d(padded, taps[:, None, None, :], stride=(1, scale), groups=len(taps))
+
+
+def _observed_rows(x: Tensor, taps: Tensor, scale: int) -> Tensor:
+    """(1, B, scale h, W) -> (1, B, h, W), each channel with its own taps (B, K); the border is repeated outwards."""
+    radius = _radius(scale)
+    padded = functional.pad(x, (0, 0, radius, radius), mode="replicate")
+    return functional.conv2d(padded, taps[:, None, :, None], stride=(scale, 1), groups=len(taps))
 
 
 def upsample(observed: Tensor, scale: int) -> Tensor:
@@ -104,8 +117,15 @@ def _finer_columns(x: Tensor, taps: Tensor) -> Tensor:
 
 def _keys_taps(scale: int) -> Tensor:
     """(scale, 5) weights of the observed pixels around each of the finer ones in a pixel."""
-    centres = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5
-    x = (centres[:, None] - torch.arange(-2, 3, dtype=torch.float64)).abs()
+    return cubic_weights((torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5)
+
+
+def cubic_weights(position: Tensor) -> Tensor:
+    """Weights of cubic interpolation (Keys, a = -0.5): (...,) positions -1 .. 1 -> (..., 5) of the pixels -2 .. 2.
+
+    Source: Keys 1981, doi:10.1109/TASSP.1981.1163711.
+    """
+    x = (position[..., None] - torch.arange(-2, 3, dtype=position.dtype, device=position.device)).abs()
     near, far = (1.5 * x - 2.5) * x**2 + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
     return torch.where(x <= 1, near, torch.where(x < 2, far, torch.zeros_like(x)))
 
@@ -125,78 +145,62 @@ def consistency_step(enhanced: Tensor, observed: Tensor, sigma: Tensor, scale: i
     return enhanced + weight * upsample(observed - degrade(enhanced, sigma, scale), scale)
 
 
-@dataclass(frozen=True)
-class Jitter:
-    """What training varies about the sensor, each range uniform unless named otherwise.
+def consistent(
+    learned: Tensor,
+    observed: Tensor,
+    sigma: Tensor,
+    scale: int,
+    weight: Tensor | float,
+    steps: int,
+    base: Tensor | None = None,
+) -> Tensor:
+    """Sum of base and learned detail after `steps` consistency steps, in closed form: same result, constant cost.
 
-    Attributes:
-        sigma: lowest and highest Gaussian width in input pixels.
-        band_sigma: largest departure of one band's width from the chip's, input pixels.
-        noise: lowest and highest noise standard deviation in reflectance, log-uniform.
-        noise_free: share of chips without noise.
-        misregistration: largest shift of one band against the others, output pixels.
-        sigma_error: standard deviation of what the network is told of the width, against the truth, input pixels.
-        noise_error: standard deviation of the logarithm of what it is told of the noise, against the truth.
-    """
-
-    sigma: tuple[float, float] = (0.30, 0.50)
-    band_sigma: float = 0.02
-    noise: tuple[float, float] = (0.0002, 0.003)
-    noise_free: float = 0.5
-    misregistration: float = 0.0
-    sigma_error: float = 0.0
-    noise_error: float = 0.0
-
-
-@dataclass(frozen=True)
-class Observation:
-    """A simulated observation and what is known of its sensor: observed (N, C, h, w), sigma (N, C), noise (N, C)."""
-
-    observed: Tensor
-    sigma: Tensor
-    noise: Tensor
-
-
-def shift_bands(scene: Tensor, shift: Tensor) -> Tensor:
-    """Move each band by (dy, dx) output pixels, bilinear, borders repeated; shift is (N, C, 2)."""
-    n, c, height, width = scene.shape
-    theta = torch.zeros(n * c, 2, 3, dtype=scene.dtype, device=scene.device)
-    theta[:, 0, 0] = theta[:, 1, 1] = 1
-    theta[:, 0, 2] = -2 * shift[..., 1].reshape(-1) / width
-    theta[:, 1, 2] = -2 * shift[..., 0].reshape(-1) / height
-    lattice = functional.affine_grid(theta, [n * c, 1, height, width], align_corners=False)
-    moved = functional.grid_sample(
-        scene.reshape(n * c, 1, height, width), lattice, mode="bilinear", padding_mode="border", align_corners=False
-    )
-    return moved.reshape(n, c, height, width)
-
-
-def observe(reference: Tensor, scale: int, jitter: Jitter, rng: torch.Generator, quantum: float = 1e-4) -> Observation:
-    """Simulate what a sensor drawn from `jitter` gives of `reference`.
+    With D degrade, U upsample, A = D U and x0 = base + learned, steps x <- x + w U(y - D x) leave the residual
+    r_k = (I - w A)^k (y - D x0), so x = x0 + U(w sum of r_k, k < steps). A is linear, separable and lives on the
+    observed grid; at the border it is exact too.
 
     Args:
-        reference: (N, C, scale h, scale w) reflectance.
+        learned: (N, C, scale h, scale w) detail added to the base.
+        observed: (N, C, h, w), same unit.
+        sigma: as in `degrade`.
         scale: output pixels per input pixel.
-        jitter: ranges of the sensor's properties.
-        rng: source of every random number.
-        quantum: rounding of the observed reflectance (1 DN); 0 for none.
+        weight: 0..1, scalar or broadcastable to (N, C, 1, 1).
+        steps: number of steps, 0 or more.
+        base: (N, C, scale h, scale w); None takes `upsample(observed)`.
+
+    Returns:
+        (N, C, scale h, scale w) in the unit of `observed`.
     """
-    n, c = reference.shape[:2]
-    low, high = jitter.sigma
-    sigma = low + (high - low) * torch.rand(n, 1, generator=rng)
-    sigma = (sigma + jitter.band_sigma * (2 * torch.rand(n, c, generator=rng) - 1)).clamp(0.0, MAX_SIGMA)
-    lowest, highest = (torch.tensor(v).log() for v in jitter.noise)
-    noise = torch.exp(lowest + (highest - lowest) * torch.rand(n, 1, generator=rng))
-    noise = (noise * (torch.rand(n, 1, generator=rng) >= jitter.noise_free)).expand(n, c).clone()
-    if jitter.misregistration > 0:
-        shift = jitter.misregistration * (2 * torch.rand(n, c, 2, generator=rng) - 1)
-        reference = shift_bands(reference, shift)
-    observed = degrade(reference, sigma.to(reference), scale)
-    observed = observed + noise.to(observed)[..., None, None] * torch.randn(observed.shape, generator=rng).to(observed)
-    if quantum > 0:
-        observed = torch.round(observed / quantum) * quantum
-    if jitter.sigma_error > 0:
-        sigma = (sigma + jitter.sigma_error * torch.randn(n, 1, generator=rng)).clamp(*jitter.sigma)
-    if jitter.noise_error > 0:
-        noise = noise * torch.exp(jitter.noise_error * torch.randn(n, 1, generator=rng))
-    return Observation(observed, sigma.to(reference), noise.to(reference))
+    if steps == 0:
+        return learned + (upsample(observed, scale) if base is None else base)
+    rows, columns = _interpolation_responses(observed, sigma, scale)
+
+    def observed_again(x: Tensor) -> Tensor:
+        return rows @ x @ columns
+
+    if base is None:
+        residual = observed - observed_again(observed) - degrade(learned, sigma, scale)
+    else:
+        learned = base + learned
+        residual = observed - degrade(learned, sigma, scale)
+    total = residual
+    for _ in range(steps - 1):
+        total = residual + total - weight * observed_again(total)
+    correction = weight * total
+    return learned + upsample(correction if base is not None else observed + correction, scale)
+
+
+def _interpolation_responses(observed: Tensor, sigma: Tensor, scale: int) -> tuple[Tensor, Tensor]:
+    """Matrices (N, C, h, h) and (N, C, w, w): rows @ x @ columns is degrade(upsample(x)) for x (N, C, h, w)."""
+    n, c, height, width = observed.shape
+    taps = psf_taps(sigma.to(observed.dtype).expand(n, c).reshape(n * c), scale)
+    keys = _keys_taps(scale).to(observed)
+    responses = []
+    for length in (height, width):
+        index = torch.arange(length, device=observed.device)
+        identity = (index[:, None] == index).to(observed.dtype)[None, None]
+        finer = _finer_rows(identity, keys) / _finer_rows(torch.ones_like(identity[..., :1]), keys)
+        finer = finer.expand(1, n * c, length * scale, length)
+        responses.append(_observed_rows(finer, taps, scale).reshape(n, c, length, length))
+    return responses[0], responses[1].transpose(2, 3)

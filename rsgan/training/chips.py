@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -37,13 +38,21 @@ class ChipSampler(Generic[Cut]):
     Attributes:
         tiles: those that hold a chip.
         size: side of a chip, pixels.
+        zoom: lowest and highest number of a tile's pixels per pixel of a chip; None takes 1 for all tiles.
 
     Raises:
         ConfigError: none holds a chip.
     """
 
-    def __init__(self, tiles: Sequence[Cut], size: int, what: str = "training tiles") -> None:
-        self.tiles, self.size = [tile for tile in tiles if holds_chip(tile.valid, size)], size
+    def __init__(
+        self,
+        tiles: Sequence[Cut],
+        size: int,
+        what: str = "training tiles",
+        zoom: Callable[[Cut], tuple[float, float]] | None = None,
+    ) -> None:
+        self.zoom = zoom or (lambda tile: (1.0, 1.0))
+        self.tiles, self.size = [t for t in tiles if holds_chip(t.valid, math.ceil(size * self.zoom(t)[0]))], size
         if not self.tiles:
             raise ConfigError(
                 f"data: none of the {len(tiles)} {what} holds a chip of training.chip_size {size} pixels without "
@@ -52,14 +61,23 @@ class ChipSampler(Generic[Cut]):
         self.chances = chances(self.tiles)
 
     def draw(self, rng: np.random.Generator) -> tuple[Cut, slice, slice]:
-        """A tile, and rows and columns of a chip of it."""
+        """Draw a tile, and rows and columns of a chip of it; the chip is a square of the tile's pixels."""
         while True:
             tile = self.tiles[rng.choice(len(self.tiles), p=self.chances)]
+            side = self._side(tile, rng)
             for _ in range(CANDIDATES):
-                row, column = (int(rng.integers(n - self.size + 1)) for n in tile.valid.shape)
-                rows, columns = slice(row, row + self.size), slice(column, column + self.size)
+                row, column = (int(rng.integers(n - side + 1)) for n in tile.valid.shape)
+                rows, columns = slice(row, row + side), slice(column, column + side)
                 if tile.valid[rows, columns].all():
                     return tile, rows, columns
+
+
+    def _side(self, tile: Cut, rng: np.random.Generator) -> int:
+        """Draw the side of a chip in the tile's pixels."""
+        low, high = self.zoom(tile)
+        if low < high:
+            low = rng.uniform(low, max(low, min(high, min(tile.valid.shape) / self.size)))
+        return math.ceil(self.size * low - 1e-9)
 
 
 def chances(tiles: Sequence[Weighted]) -> NDArray[np.float64]:
@@ -72,6 +90,18 @@ def chances(tiles: Sequence[Weighted]) -> NDArray[np.float64]:
 def holds_chip(valid: NDArray[np.bool_], size: int) -> bool:
     """Whether a square of `size` pixels lies somewhere in (H, W) without an invalid one."""
     return bool(ndimage.minimum_filter(valid, size, mode="constant", cval=0).any())
+
+
+def area_mean(chip: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Average a square chip (C, S, S) to (C, size, size), size <= S; parts of pixels count by their area."""
+    side = chip.shape[-1]
+    if side == size:
+        return chip
+    edges, pixels = np.linspace(0, side, size + 1), np.arange(side)
+    covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    weights = (np.maximum(covered, 0) * size / side).astype(np.float32)
+    mean: NDArray[np.float32] = weights @ chip @ weights.T
+    return mean
 
 
 def turn(chip: NDArray[Number], symmetry: int) -> NDArray[Number]:

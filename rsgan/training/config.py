@@ -13,7 +13,8 @@ from rsgan.errors import ConfigError
 from rsgan.nn.discriminators import PatchDiscriminatorConfig
 from rsgan.nn.generators import ResidualGeneratorConfig
 from rsgan.nn.objectives import OBJECTIVES, ObjectiveName, find_objective
-from rsgan.sensors.optical import MAX_SIGMA, Jitter
+from rsgan.sensors.observation import Jitter
+from rsgan.sensors.optical import MAX_SIGMA
 
 
 class Frozen(BaseModel):
@@ -35,7 +36,9 @@ class Source(Frozen):
         share: share of the training chips drawn from these files, relative to the other sources' shares.
         holds: those of the model's bands that the files hold; None for all. The others are left out of the losses.
         coarsen: pixels of the files per pixel of a reference, each way: above 1 for rasters on a finer grid than their
-            sensor's.
+            sensor's; for models with a guide.
+        zoom: lowest and highest number of the files' pixels, each way, that are averaged to one pixel of a reference;
+            drawn for every training chip, the lowest for validation; for models without a guide.
         shuffled: whether the files' bands, whatever they are (`bands` names them), take the roles of the model's bands
             and guides at random: teaches how detail of one band is found in others, where the right bands are rare.
         guide: text in the files' names and what stands in its place in the names of the guides' files; None where the
@@ -51,8 +54,16 @@ class Source(Frozen):
     share: float = Field(default=1.0, gt=0)
     holds: tuple[str, ...] | None = None
     coarsen: int = Field(default=1, ge=1)
+    zoom: tuple[float, float] = (1.0, 1.0)
     shuffled: bool = False
     guide: tuple[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _zooms_out(self) -> Source:
+        low, high = self.zoom
+        if not 1 <= low <= high:
+            raise ValueError(f"zoom is [{low:g}, {high:g}]; expected lowest, highest, 1 or more pixels of the files")
+        return self
 
 
 def refuse_two_ways(index: Path | None, training: tuple[object, ...], validation: tuple[object, ...]) -> None:
@@ -77,6 +88,8 @@ class Data(Frozen):
         index: file that `rsgan prepare` wrote, which names the rasters, their usable chips and the split; in place of
             training and validation.
         procedural: share of training chips drawn by `sensors.procedural` instead of read.
+        band_gain: standard deviation of the logarithm of the factor by which each band of a chip is multiplied.
+        gain: likewise, of the factor that a chip's bands share.
         reweight: after each validation of the second stage, chips of the class of land cover whose detail the
             discriminator tells from real best are drawn 1 + `reweight` times as often as those of one that it cannot
             tell; 0 draws all alike.
@@ -87,6 +100,8 @@ class Data(Frozen):
     validation: tuple[Source, ...] = ()
     index: Path | None = None
     procedural: float = Field(default=0.0, ge=0, le=1)
+    band_gain: float = Field(default=0.1, ge=0, le=1)
+    gain: float = Field(default=0.0, ge=0, le=1)
     reweight: float = Field(default=0.0, ge=0, le=9)
 
     @model_validator(mode="after")
@@ -96,13 +111,16 @@ class Data(Frozen):
 
 
 class SensorRanges(Frozen):
-    """Ranges of the simulated sensor, with the names, units and defaults of `sensors.optical.Jitter`."""
+    """Ranges of the simulated sensor, with the names, units and defaults of `sensors.observation.Jitter`."""
 
     sigma: tuple[float, float] = Jitter.sigma
     band_sigma: float = Field(default=Jitter.band_sigma, ge=0)
     noise: tuple[float, float] = Jitter.noise
     noise_free: float = Field(default=Jitter.noise_free, ge=0, le=1)
+    signal_noise: float = Field(default=Jitter.signal_noise, ge=0, le=1)
     misregistration: float = Field(default=Jitter.misregistration, ge=0)
+    interpolated: float = Field(default=Jitter.interpolated, ge=0, le=1)
+    stripes: float = Field(default=Jitter.stripes, ge=0)
     sigma_error: float = Field(default=Jitter.sigma_error, ge=0)
     noise_error: float = Field(default=Jitter.noise_error, ge=0)
 

@@ -16,8 +16,9 @@ from rsgan.errors import ConfigError
 from rsgan.filters.linear_injection import LinearFit, LinearInjection
 from rsgan.geo import Scene, valid_blocks
 from rsgan.nn.generators import Generator, Guide, SensorState
-from rsgan.sensors.optical import Jitter as SensorJitter
-from rsgan.sensors.optical import Observation, degrade, observe
+from rsgan.sensors.observation import Jitter as SensorJitter
+from rsgan.sensors.observation import Observation, observe
+from rsgan.sensors.optical import degrade
 from rsgan.sensors.statistics import band_scaling, plain_noise
 from rsgan.training.batch import Pairs
 from rsgan.training.chips import CANDIDATES, batch_of_one, chances, holds_chip, turn

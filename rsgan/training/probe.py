@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from rsgan.card import ProbeCoefficients
-from rsgan.sensors.optical import Jitter, observe
+from rsgan.sensors.observation import Jitter, observe
 from rsgan.sensors.statistics import FEATURES, SMALLEST_PROBE, band_scaling, fit_probe, probe_features
 from rsgan.training.config import TrainConfig
 from rsgan.training.tiles import Tile

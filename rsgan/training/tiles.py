@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -77,6 +77,8 @@ class Tile:
         place: given name, or None where `footprint` tells.
         footprint: (west, south, east, north) in degrees, None without coordinates.
         weight: how often a chip is drawn from it, relative to the other tiles.
+        known: (C,) whether the file holds the band; values are 0 where it does not. None where it holds all.
+        zoom: lowest and highest number of its pixels, each way, per pixel of a reference.
     """
 
     path: Path
@@ -85,6 +87,8 @@ class Tile:
     place: str | None
     footprint: Bounds | None
     weight: float
+    known: tuple[bool, ...] | None = field(default=None, kw_only=True)
+    zoom: tuple[float, float] = field(default=(1.0, 1.0), kw_only=True)
 
     @property
     def array(self) -> Floats:
@@ -124,7 +128,13 @@ def read_tile(path: Path, source: Source, bands: tuple[str, ...], sensor_name: s
     Raises:
         RsganError: one of its children says what is wrong with the file.
     """
-    return tile_of(path, _opening(path, source, bands, sensor_name), place=source.place)
+    held = source.holds or bands
+    tile = replace(tile_of(path, _opening(path, source, held, sensor_name), place=source.place), zoom=source.zoom)
+    if source.holds is None:
+        return tile
+    values = np.zeros((len(bands), *tile.valid.shape), np.float32)
+    values[[bands.index(name) for name in held]] = tile.array
+    return replace(tile, values=values, known=tuple(name in held for name in bands))
 
 
 def _opening(path: Path, source: Source, bands: tuple[str, ...], sensor_name: str) -> Opening:

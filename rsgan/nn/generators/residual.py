@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rsgan.nn.precision import full
-from rsgan.sensors.optical import consistency_step, kernel_reach, upsample
+from rsgan.sensors.optical import consistent, kernel_reach
 
 BICUBIC_REACH = 2
 """Input pixels that bicubic interpolation looks to each side."""
@@ -153,10 +153,12 @@ class ResidualGenerator(nn.Module):
         scale = self.config.scale
         learned = full(self.residual(observed, sensor, guide))
         with torch.autocast(observed.device.type, enabled=False):
-            skip = upsample(full(observed), scale) if guide is None else full(guide.estimate)
-            enhanced = skip + learned
-            if consistency:
-                weight = self.consistency_weight(sensor.noise)
-                for _ in range(self.config.consistency_steps):
-                    enhanced = consistency_step(enhanced, full(observed), sensor.sigma, scale, weight)
-        return enhanced
+            return consistent(
+                learned,
+                full(observed),
+                sensor.sigma,
+                scale,
+                self.consistency_weight(sensor.noise),
+                self.config.consistency_steps if consistency else 0,
+                None if guide is None else full(guide.estimate),
+            )
