@@ -23,7 +23,7 @@ from rsgan.training.tiles import Tile
 
 LOG_SPREAD_JITTER = 0.2
 """Standard deviation of the log of the spread's jitter: a scene's spread is not its chips'."""
-PROCEDURAL_SCENES = 200
+PROCEDURAL_SCENES = 80
 """Procedural scenes that a run draws its procedural chips from."""
 PROCEDURAL_CHIPS = 3
 """Side of a procedural scene in chips."""
