@@ -31,14 +31,13 @@ from rsgan.catalogue import RGBN
 from rsgan.metrics import correctness
 from rsgan.metrics.fidelity import sam_deg
 from rsgan.model import find_model, read_card
-from rsgan.training.chips import area_mean
+from rsgan.sensors.optical import degrade
 from rsgan.training.config import Source
 from rsgan.training.tiles import read_tile
-from rsgan.sensors.optical import degrade
 
 Floats = NDArray[np.floating]
 PROTOCOLS = (Protocol("P40", 0.40), Protocol("P40n", 0.40, 0.001))
-RED_FIRST, RGB = ("B04", "B03", "B02", "B08"), ("B04", "B03", "B02")
+RGB = RGBN[:3]
 DARKEST = 1e-3
 """Reflectance to which darker references are raised: 10 DN."""
 LARGEST = 480
@@ -55,7 +54,8 @@ class Place:
         glob: pattern below the data folder.
         scale: stored number that is taken as reflectance 1.
         gsd_m: of the files.
-        bands: of the files, in their order.
+        holds: bands of the model that the files hold.
+        bands: names of the files' bands that these are, in their order; None finds them by description.
     """
 
     name: str
@@ -63,17 +63,17 @@ class Place:
     glob: str
     scale: float
     gsd_m: float
-    bands: tuple[str, ...] = RED_FIRST
+    holds: tuple[str, ...] = RGBN
+    bands: tuple[str, ...] | None = None
 
     def references(self, root: Path, gsd_m: float) -> list[Floats]:
-        """References (4, H, W) of about `gsd_m` metres, reflectance; near infrared made up where `bands` has none."""
+        """References (4, H, W) of about `gsd_m` metres, reflectance; near infrared made up where `holds` has none."""
         factor = max(1, round(gsd_m / self.gsd_m))
-        holds = tuple(band for band in RGBN if band in self.bands)
         found = []
         for path in sorted(root.glob(self.glob)):
-            source = Source(glob=self.glob, bands=self.bands, reflectance_scale=self.scale, holds=holds)
+            source = Source(glob=self.glob, bands=self.bands, reflectance_scale=self.scale, holds=self.holds)
             values = read_tile(path, source, RGBN).array.astype(np.float64)
-            if "B08" not in holds:
+            if "B08" not in self.holds:
                 values[3] = values[:3].mean(0)
             height, width = (n // factor * factor for n in values.shape[1:])
             values = values[:, :height, :width]
@@ -86,7 +86,7 @@ class Place:
     @property
     def judged(self) -> list[int]:
         """Channels that the files hold."""
-        return [channel for channel, band in enumerate(RGBN) if band in self.bands]
+        return [channel for channel, band in enumerate(RGBN) if band in self.holds]
 
 
 FINE = (
@@ -95,11 +95,13 @@ FINE = (
     Place("Palm Springs", "desert, golf", "vhr/naip_120cm_palm_springs_20*_[5-9]?.tif", 1000, 1.2),
     Place("San Diego county", "chaparral, road", "aerial/naip_60cm_*.tif", 800, 0.6),
     Place("Waynesboro", "forest, fields", "vhr/naip_1m_virginia_*.tif", 600, 1.0),
-    Place("Rotterdam, park", "town, park", "vhr/wv2_ms_rotterdam_1.tif", 4000, 1.0, RGBN),
-    Place("Rotterdam, quay", "water, quay", "vhr/wv2_ms_rotterdam_2.tif", 4000, 1.0, RGBN),
+    Place("Rotterdam, park", "town, park", "vhr/wv2_ms_rotterdam_1.tif", 4000, 1.0),
+    Place("Rotterdam, quay", "water, quay", "vhr/wv2_ms_rotterdam_2.tif", 4000, 1.0),
     Place("Tartu, west", "fields", "vhr/maaamet_120cm_tartu_0.tif", 1500, 1.2, RGB),
     Place("Tartu, east", "old town, river", "vhr/maaamet_120cm_tartu_4.tif", 1500, 1.2, RGB),
-    Place("Injune", "woodland", "vhr/casi_1m_injune_*.tif", 40000, 1.0, ("B02", "B03", "x1", "B04", "x2", "x3", "B08")),
+    Place(
+        "Injune", "woodland", "vhr/casi_1m_injune_*.tif", 40000, 1.0, RGBN, ("CASI_01", "CASI_03", "CASI_07", "CASI_13")
+    ),
 )
 COARSER = (
     *FINE[4:9],
@@ -107,6 +109,7 @@ COARSER = (
 )
 GSD_M = {4: 2.4, 2: 4.8}
 PLACES = {4: FINE, 2: COARSER}
+RIVAL = "back-projection, 5 steps"
 BORDERS = {4: 16, 2: 12}
 """Pixels near a chip's border that are left out."""
 
@@ -146,7 +149,7 @@ def enhanced(
 ) -> Iterator[tuple[str, Floats]]:
     """(method, enhanced) of every baseline and model."""
     yield "bicubic", protocol.project(observed, scale, 0)
-    yield "back-projection, 5 steps", protocol.project(observed, scale, 5)
+    yield RIVAL, protocol.project(observed, scale, 5)
     yield "back-projection, 30 steps", protocol.project(observed, scale, 30)
     raster = Raster(observed, RGBN, gsd_m * scale)
     for model in models:
@@ -168,11 +171,16 @@ def measure(task: tuple[Place, Path, int, list[str], dict[str, float]]) -> list[
             parts = [(values[:, r, c], reference[:, r, c]) for r, c in corners]
             pairs = [(a[judged][:, inner, inner], b[judged][:, inner, inner]) for a, b in parts]
             error = np.mean([np.square(a - b).mean() for a, b in pairs])
-            seen = [observed[:, r.start // scale : r.stop // scale, c.start // scale : c.stop // scale] for r, c in corners]
-            shares = [
-                correctness.measure(y[judged], a[judged], b[judged], border=border) for y, (a, b) in zip(seen, parts, strict=True)
+            seen = [
+                observed[:, r.start // scale : r.stop // scale, c.start // scale : c.stop // scale] for r, c in corners
             ]
-            again = degrade(torch.from_numpy(values)[None].double(), torch.full((1, 4), 0.40).double(), scale)[0].numpy()
+            shares = [
+                correctness.measure(y[judged], a[judged], b[judged], border=border)
+                for y, (a, b) in zip(seen, parts, strict=True)
+            ]
+            again = degrade(torch.from_numpy(values)[None].double(), torch.full((1, 4), 0.40).double(), scale)[
+                0
+            ].numpy()
             rows.append(
                 Row(
                     scale,
@@ -181,7 +189,10 @@ def measure(task: tuple[Place, Path, int, list[str], dict[str, float]]) -> list[
                     place.cover,
                     method,
                     float(-10 * np.log10(error)),
-                    *(float(np.nanmean([getattr(s, n) for s in shares])) for n in ("improvement", "omission", "hallucination")),
+                    *(
+                        float(np.nanmean([getattr(s, n) for s in shares]))
+                        for n in ("improvement", "omission", "hallucination")
+                    ),
                     float(np.mean([sam_deg(a, b) for a, b in pairs])),
                     float(np.sqrt(np.square(again - observed)[judged].mean())),
                 )
@@ -189,23 +200,35 @@ def measure(task: tuple[Place, Path, int, list[str], dict[str, float]]) -> list[
     return rows
 
 
+def cell(row: Row, rival: Row) -> str:
+    """PSNR, gain over the rival, and right and invented shares of detail."""
+    return f"{row.psnr:.2f} ({row.psnr - rival.psnr:+.2f}) {row.improvement:.3f} / {row.hallucination:.3f}"
+
+
+def mean_cell(rows: list[Row], rivals: dict[str, Row]) -> str:
+    """Mean gain with its spread over places and its worst, mean shares of detail, mean spectral angle."""
+    gain = np.array([row.psnr - rivals[row.place].psnr for row in rows])
+    right, invented, angle = (
+        np.mean([getattr(row, n) for row in rows]) for n in ("improvement", "hallucination", "angle_deg")
+    )
+    return (
+        f"{gain.mean():+.2f} ± {gain.std():.2f}, worst {gain.min():+.2f}; {right:.3f} / {invented:.3f}; {angle:.2f} deg"
+    )
+
+
 def show(rows: list[Row], scale: int, protocol: str) -> str:
-    """Table of places and methods."""
+    """Table of places and methods: PSNR in dB (gain over 5-step back-projection), right / invented."""
     here = [row for row in rows if (row.scale, row.protocol) == (scale, protocol)]
-    methods = list(dict.fromkeys(row.method for row in here))
-    rival = {row.place: row.psnr for row in here if row.method == "back-projection, 5 steps"}
-    body = []
-    for place in dict.fromkeys(row.place for row in here):
-        mine = {row.method: row for row in here if row.place == place}
-        cells = [f"{mine[m].psnr:.2f} ({mine[m].psnr - rival[place]:+.2f}) {mine[m].improvement:.3f}/{mine[m].hallucination:.3f}" for m in methods]
-        body.append([f"{place}: {next(iter(mine.values())).cover}", *cells])
-    means = []
-    for m in methods:
-        found = [row for row in here if row.method == m]
-        gain = np.array([row.psnr - rival[row.place] for row in found])
-        means.append(f"{gain.mean():+.2f} ± {gain.std():.2f}, worst {gain.min():+.2f}; {np.mean([r.improvement for r in found]):.3f}/{np.mean([r.hallucination for r in found]):.3f}; {np.mean([r.angle_deg for r in found]):.2f} deg")
-    body.append(["all places", *means])
-    return f"### F{scale}, {protocol}\n\n" + table(["place", *methods], body)
+    by_method: dict[str, dict[str, Row]] = {}
+    for row in here:
+        by_method.setdefault(row.method, {})[row.place] = row
+    rivals = by_method[RIVAL]
+    body = [
+        [f"{place}: {rival.cover}", *(cell(found[place], rival) for found in by_method.values())]
+        for place, rival in rivals.items()
+    ]
+    body.append(["all places", *(mean_cell([*found.values()], rivals) for found in by_method.values())])
+    return f"### F{scale}, {protocol}\n\n" + table(["place", *by_method], body)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ VERBS = {"superres": "Sharpen a multispectral raster.", "despeckle": "Remove the
          "synthesize": "Make synthetic chips of scarce classes, with labels.",
          "prepare": "Index, check and split your own tiles.",
          "train": "Train a model on your own tiles.",
+         "distil": "Train a quick model to give what several passes of another give.",
          "evaluate": "Say how good an enhanced raster is.",
          "diagnose": "Where invented detail is told from real, per land cover.",
          "models": "List the models at hand.", "card": "Print a model's card, or whether a raster is synthetic.",

@@ -195,12 +195,13 @@ def device_choice(command: Command) -> Command:
     return click.option("--device", type=kinds, default="auto", show_default=True, help="Where to compute.")(command)
 
 
-def precision_choice(command: Command) -> Command:
-    """Add --precision."""
-    kinds = click.Choice(["float32", "bfloat16"])
-    return click.option("--precision", type=kinds, default="float32", show_default=True, help="Inside the network.")(
-        command
-    )
+def precision_choice(default: str) -> Callable[[Command], Command]:
+    """Add --precision, with "auto" among the choices where that is the default."""
+    kinds, text = ["float32", "bfloat16"], "Inside the network."
+    if default == "auto":
+        kinds = ["auto", *kinds]
+        text = "Inside the network; auto: bfloat16 where the processor is made for it, else float32."
+    return click.option("--precision", type=click.Choice(kinds), default=default, show_default=True, help=text)
 
 
 def part_choice(command: Command) -> Command:
@@ -242,7 +243,7 @@ def nodata_choice(command: Command) -> Command:
     )(command)
 
 
-def running_choice(side: int) -> Callable[[Command], Command]:
+def running_choice(side: int, precision: str = "float32") -> Callable[[Command], Command]:
     """Add how any task runs: --window of `side` pixels, --batch, where and by what it is computed, and which part."""
 
     def added(command: Command) -> Command:
@@ -251,7 +252,7 @@ def running_choice(side: int) -> Callable[[Command], Command]:
         command = click.option("--backend", type=kinds, default="torch", show_default=True, help=same)(command)
         workers = "dask scheduler whose workers compute the windows; local:4 starts four processes here."
         command = click.option("--cluster", metavar="tcp://HOST:PORT|local:N", help=workers)(part_choice(command))
-        command = device_choice(precision_choice(command))
+        command = device_choice(precision_choice(precision)(command))
         command = click.option(
             "--batch", type=int, default=1, show_default=True, help="Windows per call of the network."
         )(command)

@@ -47,7 +47,7 @@ from rsgan.cli.options import (
     "--bands", callback=names, help="Bands to take, in the model's order: names or numbers from 1, 'B02,B03,B04,B08'."
 )
 @optical_choice
-@running_choice(512)
+@running_choice(512, precision="auto")
 @click.option(
     "--consistency",
     type=click.Choice(["on", "off"]),

@@ -12,6 +12,7 @@ from rsgan.cli.options import device_choice, friendly_errors, progress_bar, talk
 
 if TYPE_CHECKING:
     from rsgan.training.config import TrainConfig
+    from rsgan.training.loading import AnyConfig
 
 
 @click.command(name="train", short_help="Train a model on your own tiles.")
@@ -59,11 +60,7 @@ def command(
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     with friendly_errors():
         from rsgan.errors import ConfigError
-        from rsgan.model import choose_device
-        from rsgan.nn.ranks import number
         from rsgan.training.loading import load_config
-        from rsgan.training.loop import MODEL, train
-        from rsgan.training.processes import joined
 
         flags = {
             "data.root": data,
@@ -77,18 +74,30 @@ def command(
                 raise ConfigError(f"{config}: --uncertainty-of fits models of task superres, not {settings.task}.")
             _fit_uncertainty(settings, uncertainty_of, quiet=quiet)
             return
-        run = out or Path("runs") / settings.model.name
-        total = settings.training.samples
-        with joined(choose_device(device)) as where, progress_bar("chips", quiet=quiet or verbose) as progress:  # type: ignore[arg-type]
-            for values in train(
-                settings, run, device=where, resume=resume, tell=lambda ill: talk([f"health: {ill}"], quiet=quiet)
-            ):
-                progress(int(values["samples_seen"]), total)
-                if verbose or any(key.startswith(("gain_db", "psnr_db")) for key in values):
-                    talk(["  ".join(f"{key} {value:.5g}" for key, value in values.items())], quiet=quiet)
-            first = number() == 0
-        if first:
-            click.echo(str(run / MODEL))
+        run_training(settings, out, device, resume=resume, quiet=quiet, verbose=verbose)
+
+
+def run_training(
+    settings: AnyConfig, out: Path | None, device: str, *, resume: bool, quiet: bool, verbose: bool
+) -> None:
+    """Train with progress on stderr, and print the model's path."""
+    from rsgan.model import choose_device
+    from rsgan.nn.ranks import number
+    from rsgan.training.loop import MODEL, train
+    from rsgan.training.processes import joined
+
+    run = out or Path("runs") / settings.model.name
+    total = settings.training.samples
+    with joined(choose_device(device)) as where, progress_bar("chips", quiet=quiet or verbose) as progress:  # type: ignore[arg-type]
+        for values in train(
+            settings, run, device=where, resume=resume, tell=lambda ill: talk([f"health: {ill}"], quiet=quiet)
+        ):
+            progress(int(values["samples_seen"]), total)
+            if verbose or any(key.startswith(("gain_db", "psnr_db")) for key in values):
+                talk(["  ".join(f"{key} {value:.5g}" for key, value in values.items())], quiet=quiet)
+        first = number() == 0
+    if first:
+        click.echo(str(run / MODEL))
 
 
 def _fit_uncertainty(settings: TrainConfig, path: Path, *, quiet: bool) -> None:

@@ -154,7 +154,7 @@ class Job:
                 f"radiometry: {scene.radiometry.source}",
                 f"windows: {len(self.windows)} of {options.window} input pixels, halo {method.halo}, "
                 f"batch {options.batch}",
-                f"device: {choose_device(options.device)}, {options.precision}",
+                f"device: {options.place}, {options.precision}",
             ]
         return lines
 

@@ -17,6 +17,7 @@ from rsgan.enhance.scene_enhancer import Precision, Symmetries
 from rsgan.errors import GridError, RsganError
 from rsgan.geo import Scene, Window
 from rsgan.model import Device, choose_device
+from rsgan.nn.precision import fast_in_bfloat16
 from rsgan.nn.uncertainty import PASSES
 from rsgan.runtimes import Backend
 
@@ -122,7 +123,7 @@ class Running:
             raise RsganError("--bbox and --crop both choose a part of the scene; give one of them.")
         if self.backend not in get_args(Backend):
             raise RsganError(f"--backend {self.backend}: give {', '.join(get_args(Backend))}.")
-        if self.backend != "torch" and (self.device not in ("auto", "cpu") or self.precision != "float32"):
+        if self.backend != "torch" and (self.device not in ("auto", "cpu") or self.precision == "bfloat16"):
             raise RsganError(
                 f"--backend {self.backend} computes on the CPU in float32. Leave --device and --precision out, or give "
                 "--backend torch."
@@ -153,6 +154,7 @@ class Options(Running):
     """How to super-resolve, apart from what and with which model.
 
     Attributes:
+        precision: inside the network; "auto" becomes bfloat16 where the device is fast in it, else float32.
         consistency: whether the closing consistency steps run.
         noise: noise standard deviation in reflectance; None estimates it.
         psf_sigma: Gaussian width of the point spread function in input pixels; None estimates it.
@@ -161,6 +163,7 @@ class Options(Running):
         uncertainty: GeoTIFF for the standard error of every pixel, float32, reflectance; None writes none.
     """
 
+    precision: Precision = "auto"
     consistency: bool = True
     noise: float | None = None
     psf_sigma: float | None = None
@@ -175,6 +178,9 @@ class Options(Running):
             RsganError: naming the flag.
         """
         super().__post_init__()
+        if self.precision == "auto":  # once, here: workers of a cluster and resumed runs have to compute alike
+            reduced = self.backend == "torch" and fast_in_bfloat16(self.place)
+            object.__setattr__(self, "precision", "bfloat16" if reduced else "float32")
         if self.uncertainty is not None and self.symmetries < PASSES:
             raise RsganError(
                 f"--uncertainty looks at how {PASSES} turned passes differ; --symmetries is {self.symmetries}. Give at "

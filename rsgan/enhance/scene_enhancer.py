@@ -20,7 +20,7 @@ from rsgan.nn.symmetries import averaged_passes
 from rsgan.nn.uncertainty import UncertaintyHead
 from rsgan.sensors.optical import degrade
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16"]
 Symmetries = Literal[1, 2, 4, 8]
 
 
@@ -72,7 +72,7 @@ class SceneEnhancer:
         spread = torch.from_numpy(scaling.spread).float()
         sigma = torch.from_numpy(self.statistics.sigma).float().expand(count, -1).to(self.device)
         noise = (torch.from_numpy(self.statistics.noise).float() / spread).expand(count, -1).to(self.device)
-        with reduced(self.device, self.precision != "float32"):
+        with reduced(self.device, self.precision == "bfloat16"):
             finer = None if guide is None else self._guide(observed, guide)
             enhanced, doubt = self._enhanced(seen, SensorState(sigma, noise), finer)
         residual = (degrade(enhanced, sigma, self.scale) - seen).cpu().numpy()[:, :, inner[0], inner[1]]

@@ -97,7 +97,7 @@ class TranslationEnhancer:
         over valid pixels, and `count`, their number.
         """
         seen, beside = torch.from_numpy(self.source.to_network(observed)).to(self.device), None
-        with reduced(self.device, self.precision != "float32"):
+        with reduced(self.device, self.precision == "bfloat16"):
             made = self.network(seen)
             if self.keep_transmission and isinstance(self.network, HazeGenerator):
                 wavelengths = torch.tensor(self.network.config.wavelengths_um, device=self.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from rsgan.sensors.optical import consistency_step, upsample
+from rsgan.sensors.optical import consistent
 
 
 def back_projection(observed: Tensor, sigma: Tensor, scale: int, steps: int) -> Tensor:
@@ -21,7 +21,6 @@ def back_projection(observed: Tensor, sigma: Tensor, scale: int, steps: int) -> 
 
     Source: Irani and Peleg 1991, doi:10.1016/1049-9652(91)90045-L.
     """
-    enhanced = upsample(observed, scale)
-    for _ in range(steps):
-        enhanced = consistency_step(enhanced, observed, sigma, scale, 1.0)
-    return enhanced
+    n, c, height, width = observed.shape
+    nothing_learned = observed.new_zeros((n, c, height * scale, width * scale))
+    return consistent(nothing_learned, observed, sigma, scale, 1.0, steps)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rsgan.errors import RsganError
-from rsgan.sensors.optical import consistency_step, degrade, kernel_reach, upsample
+from rsgan.sensors.optical import consistent, degrade, kernel_reach, upsample
 
 NEIGHBOURS = 3
 """Side of the neighbourhood of fine pixels that the law looks at; odd."""
@@ -62,10 +62,8 @@ class LinearInjection:
             (N, C, scale h, scale w) in the unit of `observed`.
         """
         detail = _pad(high_pass(guide, self.sigma.mean().reshape(1, 1), self.scale))
-        enhanced = upsample(observed, self.scale) + functional.conv2d(detail, self.weights)
-        for _ in range(self.steps):
-            enhanced = consistency_step(enhanced, observed, self.sigma[None], self.scale, 1.0)
-        return enhanced
+        injected = functional.conv2d(detail, self.weights)
+        return consistent(injected, observed, self.sigma[None], self.scale, 1.0, self.steps)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> LinearInjection:
         """The same law elsewhere."""

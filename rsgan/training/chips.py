@@ -71,7 +71,6 @@ class ChipSampler(Generic[Cut]):
                 if tile.valid[rows, columns].all():
                     return tile, rows, columns
 
-
     def _side(self, tile: Cut, rng: np.random.Generator) -> int:
         """Draw the side of a chip in the tile's pixels."""
         low, high = self.zoom(tile)

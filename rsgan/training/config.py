@@ -376,8 +376,24 @@ class ModelDescription(Frozen):
         return self
 
 
+class Distillation(Frozen):
+    """A finished model that teaches the generator what several of its passes give.
+
+    Attributes:
+        teacher: model, by name or by file, of the same bands and scale.
+        passes: turned and mirrored passes of the teacher that are averaged: 1, 2, 4 or 8.
+        share: share of the content loss that compares with the teacher's result; the rest compares with the reference.
+
+    Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531.
+    """
+
+    teacher: str
+    passes: Literal[1, 2, 4, 8] = 8
+    share: float = Field(default=0.5, gt=0, le=1)
+
+
 class TrainConfig(Frozen):
-    """A whole run."""
+    """A whole run of super-resolution."""
 
     task: Literal["superres"]
     seed: int
@@ -388,6 +404,7 @@ class TrainConfig(Frozen):
     sensor: SensorRanges
     losses: Losses
     adversary: AdversaryConfig = AdversaryConfig()
+    distillation: Distillation | None = None
     training: Training
 
     @model_validator(mode="after")

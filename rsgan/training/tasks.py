@@ -34,6 +34,7 @@ from rsgan.training.despeckle.loading import load_despeckle
 from rsgan.training.despeckle.observed import ObservedDataset
 from rsgan.training.despeckle.synthetic import SyntheticDataset
 from rsgan.training.despeckle.validation import DespeckleValidation, ObservedValidation
+from rsgan.training.distillation import open_teacher
 from rsgan.training.games.adversary import Adversary
 from rsgan.training.games.despeckle import DespeckleGame
 from rsgan.training.games.ground import Ground
@@ -162,6 +163,9 @@ class Superres:
         config, bands = self.config, self.config.model.bands
         if not isinstance(generator, ResidualGenerator) or not isinstance(discriminator, PatchDiscriminator | None):
             raise ConfigError("task superres needs a generator of kind residual and a discriminator of kind patch.")
+        taught, teacher = config.distillation, None
+        if taught is not None:
+            teacher = open_teacher(config, taught, next(generator.parameters()).device)
         return PairedGame(
             generator,
             discriminator,
@@ -169,6 +173,8 @@ class Superres:
             adversary,
             tuple((bands.index(p), bands.index(n)) for p, n in INDEX_BANDS if p in bands and n in bands),
             getattr(torch, config.training.precision),
+            teacher,
+            0.0 if taught is None else taught.share,
         )
 
     def by_class(self, generator: Any, judge: Discriminator) -> dict[str, float]:  # noqa: ANN401
@@ -191,6 +197,9 @@ class Superres:
     def card(self, **learned: Any) -> ModelCard:  # noqa: ANN401
         """See `Task.card`."""
         config, model = self.config, self.config.model
+        if config.distillation is not None:
+            taught = f"results of {config.distillation.passes} passes of model {config.distillation.teacher}"
+            model = model.model_copy(update={"training_data": (*model.training_data, taught)})
         return ModelCard(
             **model.model_dump(),
             task=config.task,

@@ -1,5 +1,4 @@
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -8,13 +7,11 @@ from scipy import ndimage
 
 from rsgan.sensors.optical import (
     MAX_SIGMA,
-    Jitter,
     consistency_step,
+    consistent,
     degrade,
     kernel_reach,
-    observe,
     psf_taps,
-    shift_bands,
     upsample,
 )
 
@@ -160,67 +157,34 @@ def test_a_weight_of_zero_leaves_the_scene_alone(rng: torch.Generator) -> None:
     assert torch.equal(consistency_step(enhanced, observed, sigmas(0.4), 2, 0.0), enhanced)
 
 
-def fixed_sensor(**changes: object) -> Jitter:
-    return Jitter(**({"sigma": (0.4, 0.4), "band_sigma": 0.0, "noise": (0.002, 0.002), "noise_free": 0.0} | changes))
+@pytest.mark.parametrize("shape", [(1, 1), (2, 9), (12, 7)])
+@pytest.mark.parametrize("with_base", [False, True])
+@SCALES
+def test_the_closed_form_is_the_steps_written_out(
+    scale: int, shape: tuple[int, int], with_base: bool, rng: torch.Generator
+) -> None:
+    fine = scale * shape[0], scale * shape[1]
+    observed, learned, base = (random_scene(rng, 2, 2, *size) for size in (shape, fine, fine))
+    width, weight = sigmas(0.3, MAX_SIGMA), torch.rand(2, 2, 1, 1, generator=rng, dtype=torch.float64)
+    expected = learned + (base if with_base else upsample(observed, scale))
+    for steps in range(4):
+        enhanced = consistent(learned, observed, width, scale, weight, steps, base if with_base else None)
+        torch.testing.assert_close(enhanced, expected, rtol=0, atol=1e-12)
+        expected = consistency_step(expected, observed, width, scale, weight)
 
 
-def test_observe_adds_the_noise_it_states(rng: torch.Generator) -> None:
-    reference = torch.full((2, 4, 128, 128), 0.2)
-    seen = observe(reference, 2, fixed_sensor(), rng, quantum=0.0)
-    torch.testing.assert_close(seen.noise, torch.full((2, 4), 0.002))
-    residual = seen.observed - degrade(reference, seen.sigma, 2)
-    # 4096 pixels: relative standard error of a standard deviation 1.1 %
-    torch.testing.assert_close(residual.std((2, 3)), torch.full((2, 4), 0.002), rtol=0.05, atol=0)
-    assert float(residual.mean().abs()) < 5 * 0.002 / math.sqrt(8 * 4096)
+def test_the_closed_form_has_exact_gradients(rng: torch.Generator) -> None:
+    observed, learned = random_scene(rng, 1, 2, 3, 2), random_scene(rng, 1, 2, 6, 4).requires_grad_()
+    width, weight = sigmas(0.35, 0.45).requires_grad_(), torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x, s, w: consistent(x, observed, s, 2, w, 3), (learned, width, weight))
 
 
-def test_observe_rounds_to_its_quantum(rng: torch.Generator) -> None:
-    reference = torch.rand(1, 4, 32, 32, generator=rng, dtype=torch.float64)
-    seen = observe(reference, 2, fixed_sensor(noise_free=1.0), rng, quantum=1e-3)
-    numbers = seen.observed / 1e-3
-    torch.testing.assert_close(numbers, numbers.round(), rtol=0, atol=1e-8)
-    assert float((seen.observed - degrade(reference, seen.sigma, 2)).abs().max()) <= 0.5e-3 + 1e-12
-    assert float(seen.noise.abs().max()) == 0
-
-
-def test_one_state_of_chance_gives_one_observation() -> None:
-    reference = torch.rand(2, 4, 32, 32, generator=torch.Generator().manual_seed(0))
-    jitter = Jitter(noise_free=0.0, misregistration=0.5)
-    first, second, other = (observe(reference, 4, jitter, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
-    assert torch.equal(first.observed, second.observed)
-    assert torch.equal(first.sigma, second.sigma)
-    assert not torch.equal(first.observed, other.observed)
-
-
-def test_drawn_sensors_stay_in_their_ranges(rng: torch.Generator) -> None:
-    jitter = Jitter(sigma=(0.3, 0.5), band_sigma=0.02, noise=(2e-4, 3e-3), noise_free=0.5)
-    seen = observe(torch.zeros(400, 2, 4, 4), 2, jitter, rng)
-    assert 0.28 <= float(seen.sigma.min()) < 0.3 < 0.5 < float(seen.sigma.max()) <= 0.52
-    noisy = seen.noise[seen.noise > 0]
-    assert 2e-4 * 0.999 <= float(noisy.min()) < 3e-4 < 2e-3 < float(noisy.max()) <= 3e-3 * 1.001
-    assert float((seen.noise[:, 0] > 0).float().mean()) == pytest.approx(0.5, abs=0.1)
-    assert float((seen.sigma[:, 0] - seen.sigma[:, 1]).abs().max()) <= 0.04 + 1e-6
-
-
-def plane(down: float, right: float) -> torch.Tensor:
-    rows, columns = torch.arange(24, dtype=torch.float64), torch.arange(32, dtype=torch.float64)
-    return (down * rows[:, None] + right * columns[None, :])[None, None]
-
-
-@pytest.mark.parametrize("make", [lambda: plane(1.0, 0.0), lambda: plane(0.0, 1.0)], ids=["rows", "columns"])
-def test_shift_bands_moves_each_band_by_what_was_asked(make: Callable[[], torch.Tensor]) -> None:
-    ramp = make()
-    axis = 0 if float(ramp[0, 0, 1, 0]) > 0 else 1
-    shift = torch.tensor([[[0.25, -1.5], [-2.0, 0.75]]], dtype=torch.float64)
-    moved = shift_bands(ramp.expand(1, 2, -1, -1), shift)
-    inner = slice(4, -4)
-    for band in range(2):
-        fallen = (ramp[0, 0] - moved[0, band])[inner, inner]
-        torch.testing.assert_close(fallen, torch.full_like(fallen, float(shift[0, band, axis])), rtol=0, atol=1e-9)
-
-
-def test_a_whole_shift_is_a_roll(rng: torch.Generator) -> None:
-    scene = random_scene(rng, 1, 1, 16, 16)
-    moved = shift_bands(scene, torch.tensor([[[2.0, -3.0]]], dtype=torch.float64))
-    rolled = torch.roll(scene, (2, -3), (2, 3))
-    torch.testing.assert_close(moved[..., 4:-4, 4:-4], rolled[..., 4:-4, 4:-4])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("scale", [2, 4])
+def test_detectors_beside_their_place_see_the_scene_there(scale: int, axis: int, rng: torch.Generator) -> None:
+    steps = torch.arange(24.0 * scale, dtype=torch.float64)
+    ramp = (steps[:, None] if axis == 0 else steps[None, :]).expand(24 * scale, 24 * scale)[None, None]
+    shift = torch.tensor([[[0.3, -0.2]]], dtype=torch.float64)
+    seen = degrade(ramp, sigmas(0.4), scale, shift) - degrade(ramp, sigmas(0.4), scale)
+    inner = seen[..., 5:-5, 5:-5]
+    torch.testing.assert_close(inner, torch.full_like(inner, float(shift[0, 0, axis]) * scale), rtol=0, atol=2e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +40,15 @@ class Units:
         return network * self.spread + self.centre
 
 
+def condition(pairs: Pairs) -> tuple[Tensor, SensorState, Guide | None]:
+    """Put what a generator is given of a batch into network units: observed, sensor, and the guide if there is one."""
+    units = Units.of(pairs)
+    guide = None
+    if pairs.guide is not None and pairs.estimate is not None:
+        guide = Guide(pairs.guide, units.network(pairs.estimate))
+    return units.network(pairs.observed), SensorState(pairs.sigma, pairs.noise / pairs.spread), guide
+
+
 @dataclass(frozen=True)
 class PairedGame:
     """Losses of one step.
@@ -50,6 +60,9 @@ class PairedGame:
         adversary: objective and penalties.
         index_pairs: channels (positive, negative) of the normalised differences to keep.
         precision: dtype inside the networks.
+        teacher: function that gives a finished model's result for a batch, (N, C, scale h, scale w) reflectance; None
+            without distillation.
+        taught: share of the content loss that compares with the teacher's result.
     """
 
     generator: Generator
@@ -58,16 +71,14 @@ class PairedGame:
     adversary: Adversary
     index_pairs: tuple[tuple[int, int], ...]
     precision: torch.dtype = torch.float32
+    teacher: Callable[[Pairs], Tensor] | None = None
+    taught: float = 0.0
 
     def enhance(self, pairs: Pairs) -> Tensor:
-        """G(observed), (N, C, scale h, scale w) in network units, float32."""
-        units = Units.of(pairs)
-        sensor = SensorState(pairs.sigma, pairs.noise / pairs.spread)
-        guide = None
-        if pairs.guide is not None and pairs.estimate is not None:
-            guide = Guide(pairs.guide, units.network(pairs.estimate))
+        """Compute G(observed), (N, C, scale h, scale w) in network units, float32."""
+        observed, sensor, guide = condition(pairs)
         with reduced(pairs.observed.device, self.precision == torch.bfloat16):
-            enhanced: Tensor = self.generator(units.network(pairs.observed), sensor, guide)
+            enhanced: Tensor = self.generator(observed, sensor, guide)
         return full(enhanced)
 
     def logits(self, candidate: Tensor, pairs: Pairs) -> Tensor:
@@ -95,12 +106,16 @@ class PairedGame:
         if pairs.known is not None:  # what a tile does not hold counts neither for nor against
             known, share = pairs.known[..., None, None], mean_over_ranks(pairs.known.mean())
             enhanced, reference, residual = enhanced * known, reference * known, residual * known
+        content = charbonnier_loss((enhanced - reference) / unit, self.losses.charbonnier_epsilon) / share
         terms = {
-            "content": charbonnier_loss((enhanced - reference) / unit, self.losses.charbonnier_epsilon) / share,
+            "content": (1 - self.taught) * content,
             "consistency": self.losses.consistency * consistency_loss(residual, pairs.noise),
             "spectral_angle": self.losses.spectral_angle * spectral_angle_loss(enhanced, reference),
             "index": self.losses.index * index_loss(enhanced, reference, self.index_pairs),
         }
+        if self.teacher is not None:
+            error = (units.reflectance(network) - self.teacher(pairs)) / unit
+            terms["distillation"] = self.taught * charbonnier_loss(error, self.losses.charbonnier_epsilon)
         if adversarial:
             real = units.network(pairs.reference)
             terms["adversarial"] = self.adversary.generator_term(lambda x: self.logits(x, pairs), network, real)
