@@ -6,12 +6,14 @@ import copy
 import hashlib
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
 import yaml
+from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -35,6 +37,7 @@ from rsgan.training.tasks import Batch, Task, task_of
 
 Stage = Literal["faithful", "adversarial"]
 CHECKPOINT, LOG, MODEL, CONFIG = "checkpoint.pt", "log.jsonl", "model.safetensors", "config.yaml"
+LOCK = ".lock"
 REPORT, PANELS = "report.html", "panels"
 
 
@@ -375,14 +378,31 @@ def train(
                 trainer.update(pairs.to(device, trainer.dtype))
             wait_for_all()
             return
-        yield from _led(trainer, run, tell)
+        with _alone_in(run):
+            yield from _led(trainer, run, tell)
         wait_for_all()
+
+
+@contextmanager
+def _alone_in(run: Path) -> Iterator[None]:
+    """Keep other trainings out of a run folder.
+
+    Raises:
+        ConfigError: one writes into it already.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(run / LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise ConfigError(
+            f"{run} belongs to another training that is running. Wait for its end, or give another folder with --out."
+        ) from error
 
 
 def _led(trainer: Trainer, run: Path, tell: Callable[[Diagnosis], None]) -> Iterator[dict[str, float]]:
     """The same, by the process that writes: alone, or the first of several."""
     config, task, device = trainer.config, trainer.task, trainer.device
-    run.mkdir(parents=True, exist_ok=True)
     (run / CONFIG).write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     journal = Journal.of(run / LOG, run / "tensorboard")
     health = Health(trainer.adversary.objective)

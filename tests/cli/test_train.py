@@ -67,6 +67,24 @@ def test_a_run_fine_tunes_a_model(train: Callable[..., Result], tmp_path: Path) 
     assert "first.safetensors" in (tmp_path / "second" / "config.yaml").read_text()
 
 
+def test_distil_is_a_training_with_a_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    few = [word for setting in (*FEW, "training.adversarial_samples=0") for word in ("--set", setting)]
+    words = ["--teacher", "s2-rgbn-x2", "--passes", "1", "--out", str(tmp_path / "run"), "-q", *few]
+    result = CliRunner().invoke(main, ["distil", "configs/smoke_cpu.yaml", *words])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == str(tmp_path / "run" / "model.safetensors")
+    terms = {key for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines() for key in json.loads(line)}
+    assert "generator/distillation" in terms
+
+
+def test_distil_refuses_what_it_cannot_teach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    result = CliRunner().invoke(main, ["distil", "configs/despeckle_sar.yaml", "--teacher", "sar-despeckle"])
+    assert result.exit_code == 1
+    assert "rsgan distil teaches models of task superres" in result.stderr
+
+
 def test_the_precision_is_a_flag(train: Callable[..., Result], tmp_path: Path) -> None:
     assert train("--precision", "bfloat16").exit_code == 0
     assert "precision: bfloat16" in (tmp_path / "run" / "config.yaml").read_text()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from rsgan.errors import ConfigError, RsganError
@@ -21,7 +22,7 @@ from rsgan.training.config import TrainConfig
 from rsgan.training.health import Diagnosis, Health
 from rsgan.training.journal import Pace
 from rsgan.training.loading import load_config
-from rsgan.training.loop import CHECKPOINT, CONFIG, LOG, MODEL, Schedule, Trainer, batches, plain, train
+from rsgan.training.loop import CHECKPOINT, CONFIG, LOCK, LOG, MODEL, Schedule, Trainer, batches, plain, train
 from rsgan.training.pairs import PairDataset
 from rsgan.training.tasks import Superres
 from rsgan.training.tiles import load_tiles
@@ -315,6 +316,13 @@ def test_a_run_folder_in_use_is_refused(tiny: Tiny, whole: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds a run already\. Go on with --resume"):
         run_all(tiny(), whole)
     assert (whole / MODEL).read_bytes() == before
+
+
+def test_two_trainings_never_write_into_one_folder(tiny: Tiny, whole: Path) -> None:
+    before = (whole / LOG).read_bytes()
+    with FileLock(whole / LOCK), pytest.raises(ConfigError, match="belongs to another training that is running"):
+        run_all(tiny(), whole, resume=True)
+    assert (whole / LOG).read_bytes() == before
 
 
 @pytest.mark.usefixtures("two_places")

@@ -9,8 +9,9 @@ import torch
 from rsgan.errors import ConfigError
 from rsgan.sensors.optical import degrade
 from rsgan.training.batch import Pairs, collate
-from rsgan.training.config import TrainConfig
-from rsgan.training.pairs import PairDataset, turn
+from rsgan.training.chips import area_mean, turn
+from rsgan.training.config import Source, TrainConfig
+from rsgan.training.pairs import PairDataset, with_stand_ins
 from rsgan.training.tiles import read_split
 
 Tiny = Callable[..., TrainConfig]
@@ -92,6 +93,52 @@ def test_tiles_are_drawn_by_their_weight(tiny: Tiny, write_tile: WriteTile) -> N
     data = PairDataset([dark, bright], config)
     share = np.mean([float(data[i].reference.mean()) > 0.1 for i in range(300)])
     assert share == pytest.approx(0.75, abs=0.1)
+
+
+def test_area_means_count_parts_of_pixels_by_their_area() -> None:
+    chip = np.random.default_rng(0).random((2, 6, 6)).astype(np.float32)
+    np.testing.assert_allclose(area_mean(chip, 3), chip.reshape(2, 3, 2, 3, 2).mean((2, 4)), rtol=1e-6)
+    fine = chip.repeat(2, 1).repeat(2, 2)  # each pixel of a 4 x 4 mean covers 1.5 pixels, three of these
+    np.testing.assert_allclose(area_mean(chip, 4), fine.reshape(2, 4, 3, 4, 3).mean((2, 4)), rtol=1e-6)
+    assert area_mean(chip, 6) is chip
+
+
+def test_chips_are_drawn_from_as_much_ground_as_the_zoom_says(tiny: Tiny, write_tile: WriteTile) -> None:
+    write_tile("a.tif")
+    (tile,) = read_split(tiny().data.root, tiny().data.training, RGBN)
+    ramp = np.broadcast_to(np.arange(64, dtype=np.float32) / 1000, tile.values.shape).copy()
+    zoomed = replace(tile, values=ramp, zoom=(1.5, 9.0))
+    data = PairDataset([zoomed], tiny())
+    sides = [data.sampler.draw(np.random.default_rng(i))[1] for i in range(60)]
+    lengths = {rows.stop - rows.start for rows in sides}
+    assert 24 <= min(lengths) <= 26  # 16 x 1.5
+    assert 62 <= max(lengths) <= 64  # no more than the tile has
+    assert data[0].reference.shape == (1, 4, 16, 16)
+
+
+def test_bands_that_a_file_does_not_hold_are_mixtures_and_marked(tiny: Tiny, write_tile: WriteTile) -> None:
+    write_tile("a.tif")
+    source = Source(glob="a.tif", holds=RGBN[:3])
+    (tile,) = read_split(tiny().data.root, (source,), RGBN)
+    assert tile.known == (True, True, True, False)
+    assert not tile.values[3].any()
+    pair = PairDataset([tile], tiny())[0]
+    assert pair.known.tolist() == [[1, 1, 1, 0]]
+    chip = tile.values[:, :16, :16]
+    mixed = with_stand_ins(chip, np.array(tile.known), np.random.default_rng(0))
+    np.testing.assert_array_equal(mixed[:3], chip[:3])
+    shares, *_ = np.linalg.lstsq(chip[:3].reshape(3, -1).T, mixed[3].ravel(), rcond=None)
+    assert shares.min() >= -1e-3
+    assert shares.sum() == pytest.approx(1, abs=1e-3)
+
+
+def test_a_batch_is_its_samples(tiny: Tiny, write_tile: WriteTile) -> None:
+    write_tile("a.tif")
+    data = dataset(tiny)
+    (together,) = data.__getitems__([5, 2])
+    for name, value in vars(collate([data[5], data[2]])).items():
+        if value is not None:
+            torch.testing.assert_close(getattr(together, name), value, rtol=1e-5, atol=1e-6)
 
 
 def test_turn_gives_the_eight_symmetries_of_the_square() -> None:
