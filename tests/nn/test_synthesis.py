@@ -20,8 +20,8 @@ NETWORKS: dict[str, dict[str, Any]] = {
 SMALL = {"latent": 16, "channels": 4, "most": 16}
 
 
-def make(network: str, **other: Any) -> SynthesisGenerator:
-    torch.manual_seed(3)
+def make(network: str, seed: int = 3, **other: Any) -> SynthesisGenerator:
+    torch.manual_seed(seed)
     settings = {"bands": 3, "side": 32, "low": (-2.0,) * 3, "high": (1.0, 2.0, 3.0)} | other
     return SynthesisGenerator(SynthesisConfig(network=NETWORKS[network] | SMALL, **settings)).eval()
 
@@ -145,26 +145,42 @@ def test_the_mixture_gives_each_expert_its_share() -> None:
     assert min(counts) > 70
 
 
-@pytest.mark.parametrize("experts", [1, 2])
-def test_a_single_generator_cannot_leave_the_gap_between_two_kinds_empty_and_a_mixture_can(experts: int) -> None:
-    """Levels of -1.5 and 1.5, nothing between: learnt by the exact transport distance, so no game can be blamed."""
-    torch.manual_seed(0)
-    network = {"kind": "style", "latent": 4, "channels": 2, "most": 4, "mixing": 0.0, "pace": 1.0, "styles": 16}
-    generator = SynthesisGenerator(
-        SynthesisConfig(bands=1, side=32, low=(-4.0,), high=(4.0,), network=network, experts=experts)
-    )
-    optimizer = torch.optim.Adam(generator.parameters(), 1e-2)
-    wanted = torch.tensor([-1.5, 1.5]).repeat_interleave(32)
-    for _ in range(150):
-        levels = generator(torch.randn(64, generator.latent)).mean((1, 2, 3)).sort().values
-        optimizer.zero_grad()
-        (levels - wanted).abs().mean().backward()
-        optimizer.step()
+def levels_on_the_way(generator: SynthesisGenerator) -> torch.Tensor:
+    """Mean levels on the great circle between the codes of the darkest and of the brightest of some images."""
+    noise = torch.randn(64, generator.latent, dtype=torch.float64)
+    levels = generator(noise).mean((1, 2, 3))
+    dark, bright = noise[levels.argmin()], noise[levels.argmax()]
+    share = torch.linspace(0, torch.pi / 2, 201, dtype=torch.float64)[:, None]
+    return generator(share.cos() * dark + share.sin() * bright).mean((1, 2, 3))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("network", ["convolutional", "residual", "style"])
+def test_a_single_network_meets_every_level_between_two_whatever_its_weights(network: str) -> None:
+    """It is continuous, so no weights leave the ground between two kinds of images empty."""
+    for seed in range(3):
+        levels = levels_on_the_way(make(network, seed, bands=1, low=(-4.0,), high=(4.0,)).double())
+        steps = levels.sort().values.diff()
+        assert float(steps.max()) < 0.1 * float(levels.max() - levels.min())
+
+
+def test_a_mixture_leaves_the_gap_between_two_kinds_empty_and_each_expert_learns_from_its_own_images() -> None:
+    """Levels about -1.5 of one expert and about 1.5 of the other, by their offsets: nothing lies between."""
+    generator = make("style", bands=1, low=(-4.0,), high=(4.0,), experts=2).double()
+    for expert, level in zip(generator.experts, (-1.5, 1.5), strict=True):
+        torch.nn.init.constant_(expert.offset, level)
+        for image in expert.images:
+            image.weight.data *= 0.1
+    noise = torch.randn(200, generator.latent, dtype=torch.float64)
+    levels = generator(noise).mean((1, 2, 3))
+    assert float(levels.detach().abs().min()) > 0.75
+    bright = noise[:, 0] > 0  # the first number chooses the expert
+    assert ((levels > 0) == bright).all()
+    levels.mean().backward()
+    slopes = [float(expert.offset.grad) for expert in generator.experts]
+    assert slopes == pytest.approx([float((~bright).double().mean()), float(bright.double().mean())], rel=1e-3)
     with torch.no_grad():
-        made = generator.eval()(torch.randn(1000, generator.latent)).mean((1, 2, 3))
-    assert min(float((made > 0.75).float().mean()), float((made < -0.75).float().mean())) > 0.3
-    between = float((made.abs() < 0.75).float().mean())
-    assert between > 0.02 if experts == 1 else between < 0.005
+        assert float(levels_on_the_way(generator).diff().max()) > 1.5
 
 
 def test_image_number_i_depends_on_seed_and_number_only() -> None:

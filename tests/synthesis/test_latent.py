@@ -56,15 +56,23 @@ def test_arithmetic_of_class_means(generator: SynthesisGenerator) -> None:
     torch.testing.assert_close(latent.moved_to_class(generator, means[:1], 0, 1), means[1:])
 
 
-def test_a_smoother_generator_has_shorter_paths(generator: SynthesisGenerator) -> None:
-    torch.manual_seed(0)
-    encoder = ChipEncoder(EncoderConfig(bands=4, classes=2, depth=2)).eval()
-    lengths = []
+class Pixels(ChipEncoder):
+    """An encoder that is linear: its features are the pixels."""
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        return images.flatten(1)
+
+
+def test_half_the_contrast_makes_paths_a_quarter_as_long(generator: SynthesisGenerator) -> None:
+    encoder, lengths = Pixels(EncoderConfig(bands=4, classes=2, depth=2)), []
+    network = latent.styled(generator.double())
+    generator.low -= 100  # far away bounds turn nothing off
+    generator.high += 100
     for factor in (1.0, 0.5):
-        for layer in latent.styled(generator).layers:
-            layer.convolution.style.weight.data *= factor
-        lengths.append(latent.path_length(generator, encoder, place=0, pairs=64))
-    assert 0 < lengths[1] < lengths[0]
+        for image in network.images:
+            image.weight.data *= factor
+        lengths.append(latent.path_length(generator, encoder, place=0, pairs=16))
+    assert lengths[1] == pytest.approx(lengths[0] / 4, rel=0.01)
 
 
 def test_a_made_chip_is_found_again(generator: SynthesisGenerator) -> None:

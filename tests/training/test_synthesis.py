@@ -215,8 +215,8 @@ def test_resumed_equals_uninterrupted(make: Make, tmp_path: Path) -> None:
 
 
 def test_an_encoder_learns_to_tell_the_classes_and_is_taken_for_the_figures(make: Make, tmp_path: Path) -> None:
-    events = list(train(make("encode"), tmp_path / "encoder", device=CPU))
-    assert events[-1]["accuracy"] > 0.9
+    events = list(train(make("encode", training__faithful_samples=192), tmp_path / "encoder", device=CPU))
+    assert events[-1]["accuracy"] > 0.75
     path = tmp_path / "encoder" / "model.safetensors"
     encoder = open_model(path).generator()
     assert isinstance(encoder, ChipEncoder)

@@ -164,9 +164,25 @@ def learnt(config: TranslateConfig) -> dict[str, float]:
     return trainer.task.validation.measure(trainer.averaged)
 
 
-def test_pix2pix_learns_what_follows_from_the_source(make: Make) -> None:
-    config = make("pix2pix", training={"adversarial_samples": 2400, "batch_size": 4, "ema_half_life": 80})
-    assert learnt(config)["gain_db/pairs"] > 7
+def one_to_one(make: Make, **changes: dict[str, Any]) -> TranslateConfig:
+    """Pairs of one band and another: the network begins as the one that changes nothing."""
+    network = {"kind": "translator", "bands": 1, "target_bands": 1, "channels": 4, "halvings": 1, "blocks": 1}
+    return make(
+        "pix2pix",
+        target=domain("after", ["B03"]),
+        generator={"forth": network},
+        discriminator={"target_bands": 1},
+        **changes,
+    )
+
+
+def test_pix2pix_learns_what_follows_from_the_source(make: Make, tiles: Path) -> None:
+    """The target is the source and 0.03, 0.3 network units, at both places; the network begins at the source itself."""
+    for number, place in enumerate("ab"):
+        land, _ = draw_scene(np.random.default_rng(number), (80, 80), 10.0)
+        write(tiles / f"{place}_two.tif", land[2:3] + 0.03, ["B03"], number * 1e5)
+    training = {"adversarial_samples": 600, "batch_size": 4, "ema_half_life": 40, "adversarial_learning_rate": 5e-3}
+    assert learnt(one_to_one(make, training=training))["error/pairs"] < 0.1
 
 
 def haze_forth(removes: bool = True) -> dict[str, Any]:
@@ -179,8 +195,9 @@ def haze_forth(removes: bool = True) -> dict[str, Any]:
 PLAIN = {"source": domain("hazy", RGBN, 0.0), "target": domain("clear", RGBN, 0.0)}
 
 
-def test_a_cycle_takes_haze_off_that_it_never_saw_taken_off(make: Make) -> None:
-    """No pair is ever shown (supervised is 0): the adversaries and the law of scattering alone teach it."""
+def test_the_adversaries_of_a_cycle_ask_for_haze_to_be_taken_off_and_laid_on(make: Make) -> None:
+    """No pair is ever shown: judges that have learnt while both ways did next to nothing want more of either."""
+    torch.set_num_threads(1)
     config = make(
         "cycle",
         **PLAIN,
@@ -191,10 +208,19 @@ def test_a_cycle_takes_haze_off_that_it_never_saw_taken_off(make: Make) -> None:
             "haze": {"thickness": [0.4, 0.6], "contrast": [0, 0.2], "airlight": [0.6, 0.7]},
         },
         discriminator={"spectral_norm": False},
-        losses={"negative": 10.0, "cycle_source": 1.0, "cycle_target": 5.0, "identity": 0.0, "adversarial": 5.0},
-        training={"adversarial_samples": 1600, "batch_size": 8, "ema_half_life": 400},
-    )
-    assert learnt(config)["gain_db/hazed"] > 6
+        training={
+            "adversarial_samples": 160, "discriminator_warmup": 160, "batch_size": 8, "adversarial_learning_rate": 5e-3,
+        },
+    )  # fmt: skip
+    trainer = Trainer(config, CPU)
+    trainer.task.load(CPU)
+    for chips in batches(trainer.task, config.training, 0):
+        assert not any(name.startswith("generator") for name in trainer.update(chips))
+    ways = [trainer.generator.forth, trainer.generator.back]
+    chips = collate([trainer.task.dataset[index] for index in range(8)])
+    asked = trainer.game.generator_terms(chips, True)["adversarial"]
+    slopes = torch.autograd.grad(asked, [way.tail.bias for way in ways])
+    assert max(float(slope[0]) for slope in slopes) < 0  # the loss falls as the haze that is found grows thicker
 
 
 def test_sample_i_depends_on_seed_and_i_alone(make: Make) -> None:
@@ -325,25 +351,25 @@ def test_network_units_invert(quantity: str) -> None:
     assert one.to_network(values).dtype == np.float32
 
 
-def test_pix2pix_on_too_few_pairs_is_said_to_know_them_by_heart(make: Make, tiles: Path, tmp_path: Path) -> None:
-    """The training pairs hold nothing to be learnt: noise to noise; the run is told so."""
+@pytest.mark.parametrize("follows", [False, True], ids=["unlike", "alike"])
+def test_pix2pix_that_is_right_on_its_own_pairs_alone_is_said_to_know_them_by_heart(
+    make: Make, tiles: Path, tmp_path: Path, follows: bool
+) -> None:
+    """A network that hardly changes its source, trained where that is right, and held out where it is not or is."""
     rng = np.random.default_rng(1)
     for place in "ab":
-        write(tiles / f"{place}_red.tif", rng.uniform(0, 0.3, (1, 32, 32)), ["B04"], (place == "b") * 1e5)
-        write(tiles / f"{place}_two.tif", rng.uniform(0, 0.3, (2, 32, 32)), ["B03", "B08"], (place == "b") * 1e5)
-    network = {"kind": "translator", "bands": 1, "target_bands": 2, "channels": 24, "halvings": 1, "blocks": 3}
-    config = make(
-        "pix2pix",
-        generator={"forth": network},
+        source, other, noise = rng.uniform(0.05, 0.3, (3, 1, 48, 48))
+        target = source if follows or place == "a" else other
+        write(tiles / f"{place}_red.tif", source, ["B04"], (place == "b") * 1e5)
+        write(tiles / f"{place}_two.tif", target + 0.1 * (noise - 0.175), ["B03"], (place == "b") * 1e5)
+    config = one_to_one(
+        make,
         losses={"adversarial": 0.0},
-        training={
-            "adversarial_samples": 2800, "batch_size": 4, "ema_half_life": 40, "validate_every": 400, "log_every": 400,
-            "adversarial_learning_rate": 4e-3, "gradient_clip": 100,
-        },
-    )  # fmt: skip
+        training={"adversarial_samples": 8, "validate_every": 2, "adversarial_learning_rate": 1e-6},
+    )
     named = set()
     list(train(config, tmp_path / "run", device=CPU, tell=lambda ill: named.add(ill.disease)))
-    assert "memorisation of training tiles" in named
+    assert ("memorisation of training tiles" in named) != follows
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
-    assert "memorisation of training tiles" in page
+    assert ("memorisation of training tiles" in page) != follows
     assert "Losses of the generator" in page
