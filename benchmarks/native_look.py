@@ -57,7 +57,7 @@ SCENES = (
     Native("Balkan, slopes", "forest", "sentinel2/ben_S2B_MSIL2A_20180502T093039_43_14_10m.tif", (20, 40, 80, 80)),
     Native("Gujarat, hills", "scrub", "sentinel2/s2_gujarat_d.tif", (20, 140, 80, 80)),
     Native("Leipzig", "town", "sentinel2/s2_l2a_leipzig.tif", (0, 70, 80, 80)),
-    Native("Vega Baja", "town", "sentinel2/s2_l1c_spain_7370579.tif", (150, 70, 80, 80)),
+    Native("Gujarat, villages", "town", "sentinel2/s2_gujarat_b.tif", (150, 150, 80, 80)),
     Native("L1B, lake", "suburb", "sentinel2/s2_l1b_l1bsr_03.tif", (100, 150, 80, 80), 2500, 10),
     Native("L1B, railway", "suburb", "sentinel2/s2_l1b_l1bsr_04.tif", (30, 150, 80, 80), 2500, 10),
     Native("Austria", "fields", "sentinel2/s2_l2a_austria_window_a.tif", (60, 120, 80, 80)),

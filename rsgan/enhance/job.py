@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -27,10 +28,16 @@ from rsgan.enhance.resuming import notes_of_kept, resumed
 from rsgan.enhance.scene_enhancer import residual_rms
 from rsgan.enhance.statistics import SceneStatistics, scene_statistics
 from rsgan.enhance.walk import Deferred, GuideView, Progress, Sums, walk
+from rsgan.errors import RsganWarning
 from rsgan.geo import Scene, Window, WindowPlan, plan
 from rsgan.model import choose_device
 from rsgan.nn.generators import ResidualGeneratorConfig
 
+_SIGNS = {
+    "repeated": "its pixels are repeated to a finer grid",
+    "interpolated": "it is interpolated to a finer grid",
+    "jpeg": "it shows the blocks of JPEG compression",
+}
 _PARTS = {2: "half", 4: "quarter", 8: "eighth"}
 
 
@@ -201,6 +208,9 @@ class Job:
             RsganError: the scene cannot be read, or the output not written; no output is left then.
         """
         started, statistics = time.perf_counter(), self._statistics()
+        return self._suited(statistics)._run(statistics, started, progress)
+
+    def _run(self, statistics: SceneStatistics, started: float, progress: Progress | None) -> Result:
         adaptation, model = None, self.method.model
         if self.options.adapt and self.guiding is not None and model is not None:
             generator = model.generator(self.options.sharpness)
@@ -244,7 +254,8 @@ class Job:
     def deferred(self) -> Deferred:
         """What `run` would write, to be computed part by part when it is asked for."""
         statistics = self._statistics()
-        batches = Batches(self.method.bind(statistics, self.options.for_workers))
+        suited = self._suited(statistics)
+        batches = Batches(self.method.bind(statistics, suited.options.for_workers))
         return Deferred(
             self.scene,
             batches,
@@ -261,6 +272,20 @@ class Job:
         return scene_statistics(
             self.scene, self.method.card, guiding=self.guiding, noise=options.noise, sigma=options.psf_sigma
         )
+
+    def _suited(self, statistics: SceneStatistics) -> Job:
+        """Turn the dial back to 0, with a note, where the pixels are not the sensor's own."""
+        if not statistics.resampling or not self.sharpness:
+            return self
+        signs = " and ".join(_SIGNS[sign] for sign in statistics.resampling)
+        warnings.warn(
+            f"{self.scene.name}: {signs}, which --sharpness {self.sharpness:g} would take for detail of the ground. "
+            "--sharpness 0 is used; take the scene as the sensor delivered it.",
+            RsganWarning,
+            stacklevel=2,
+        )
+        options = replace(self.options, sharpness=0.0)
+        return replace(self, options=options, outputs=replace(self.outputs, options=options))
 
     def _view(self, statistics: SceneStatistics) -> GuideView | None:
         if self.guiding is None or statistics.guide is None:
@@ -282,6 +307,7 @@ class Job:
                 "RSGAN_SCALE": str(method.scale),
                 "RSGAN_SHARPNESS": f"{self.sharpness:g}",
                 "RSGAN_SYMMETRIES": str(options.symmetries),
+                "RSGAN_PRECISION": options.precision,
                 "RSGAN_CONSISTENCY": "on" if options.consistency else "off",
                 "RSGAN_CONSISTENCY_RMS": _rounded(residual),
                 "RSGAN_NOISE": _rounded(statistics.noise),

@@ -17,6 +17,7 @@ from rsgan.errors import InputError
 from rsgan.filters.linear_injection import LinearInjection
 from rsgan.geo import Chip, Scene, Window, fill, places
 from rsgan.sensors.optical import MAX_SIGMA
+from rsgan.sensors.sampling import find_resampling
 from rsgan.sensors.statistics import (
     SMALLEST_PROBE,
     SPREAD_FLOOR,
@@ -30,6 +31,8 @@ from rsgan.sensors.statistics import (
 SAMPLE_SIDE = 256
 SAMPLES = 16
 """Windows that are looked at, at most, and their side: about a million pixels."""
+LOOKED_AT = 4
+"""Windows in which signs of resampling are looked for, at most."""
 MOST_PLACES = 48
 """Windows along one side that may be looked at in search of data: enough for 12,000 pixels without a gap."""
 LEAST_VALID = 0.25
@@ -49,6 +52,7 @@ class SceneStatistics:
         source: where noise and sigma come from, in words.
         guide: centre and spread of the bands that guide; None without a guide.
         injection: linear law that brings the guide's detail into the bands; None without a guide.
+        resampling: signs that the pixels are not the sensor's own, see `find_resampling`; empty without.
     """
 
     scaling: BandScaling
@@ -57,6 +61,7 @@ class SceneStatistics:
     source: str
     guide: BandScaling | None = None
     injection: LinearInjection | None = None
+    resampling: tuple[str, ...] = ()
 
 
 def _spread_out(count: int) -> list[int]:
@@ -226,7 +231,9 @@ def scene_statistics(
     noises = noises if noise is None else np.full(count, noise)
     sigmas = sigmas if sigma is None else np.full(count, sigma)
     given = [flag for flag, value in (("--noise", noise), ("--psf-sigma", sigma)) if value is not None]
-    statistics = SceneStatistics(scaling, noises, sigmas, ", ".join([source, *given]))
+    parts = [part for chip in chips[:LOOKED_AT] for part in zip(chip.values, chip.valid, strict=True)]
+    resampling = find_resampling(parts)
+    statistics = SceneStatistics(scaling, noises, sigmas, ", ".join([source, *given]), resampling=resampling)
     return statistics if guiding is None else _with_guide(statistics, guiding, samples, background)
 
 

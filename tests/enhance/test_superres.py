@@ -242,7 +242,7 @@ def test_nan_and_infinity_of_float_scenes_become_nodata(
 def test_the_output_is_a_valid_cog_with_every_promised_tag(
     make_raster: Make, land: Callable[..., np.ndarray], tiny_model: Path
 ) -> None:
-    source = make_raster("scene.tif", land((300, 280)), **SCALED, tags={"RSGAN_OLD": "stale"})
+    source = make_raster("scene.tif", land((300, 280), sharpness_px=0.6), **SCALED, tags={"RSGAN_OLD": "stale"})
     out = run(source, tiny_model, sharpness=0.25)
     with rasterio.open(out) as after:
         tags = after.tags()
@@ -304,7 +304,10 @@ def test_a_part_that_is_all_nodata_has_no_residual(scene: Path, tiny_model: Path
         assert json.loads(after.tags()["RSGAN_CONSISTENCY_RMS"]) == [None] * 4
 
 
-def test_sharpness_goes_from_one_generator_to_the_other(scene: Path, tiny_model: Path) -> None:
+def test_sharpness_goes_from_one_generator_to_the_other(
+    make_raster: Make, land: Callable[..., np.ndarray], tiny_model: Path
+) -> None:
+    scene = make_raster("scene.tif", land((140, 260), sharpness_px=0.6), **SCALED)
     faithful, middle, sharp = (
         pixels(run(scene, tiny_model, consistency=False, sharpness=s)).astype(int) for s in (0, 0.5, 1)
     )
@@ -319,11 +322,35 @@ def test_bfloat16_stays_near_float32(scene: Path) -> None:
     assert np.abs(rough - exact).mean() < 1
 
 
+@pytest.mark.parametrize("able", [True, False])
+def test_precision_follows_the_processor_and_the_file_says_it(
+    scene: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, able: bool
+) -> None:
+    monkeypatch.setattr("rsgan.enhance.options.fast_in_bfloat16", lambda device: able)
+    with rasterio.open(run(scene, tiny_model)) as after:
+        assert after.tags()["RSGAN_PRECISION"] == ("bfloat16" if able else "float32")
+    assert Options(precision="float32").precision == "float32"
+    assert Options(backend="onnx").precision == "float32"
+
+
+def test_the_dial_stays_at_0_on_pixels_that_are_not_the_sensors_own(
+    make_raster: Make, land: Callable[..., np.ndarray], tiny_model: Path
+) -> None:
+    repeated = make_raster("scene.tif", land((60, 70)).repeat(2, 1).repeat(2, 2), **SCALED)
+    with pytest.warns(RsganWarning, match=r"pixels are repeated to a finer grid, which --sharpness 1 would take"):
+        out = run(repeated, tiny_model, sharpness=1)
+    with rasterio.open(out) as after:
+        assert after.tags()["RSGAN_SHARPNESS"] == "0"
+        asked = after.read()
+    np.testing.assert_array_equal(pixels(run(repeated, tiny_model, sharpness=0)), asked)
+
+
 @pytest.mark.gpu
 def test_a_gpu_gives_the_raster_of_the_cpu_in_any_tiling(scene: Path) -> None:
-    on_cpu = pixels(run(scene, "s2-rgbn-x2", device="cpu"))
-    assert difference(pixels(run(scene, "s2-rgbn-x2", device="cuda")), on_cpu) <= 1
-    assert difference(pixels(run(scene, "s2-rgbn-x2", device="cuda", window=64, batch=3)), on_cpu) <= 1
+    on_cpu = pixels(run(scene, "s2-rgbn-x2", device="cpu", precision="float32"))
+    on_gpu = {"device": "cuda", "precision": "float32"}
+    assert difference(pixels(run(scene, "s2-rgbn-x2", **on_gpu)), on_cpu) <= 1
+    assert difference(pixels(run(scene, "s2-rgbn-x2", **on_gpu, window=64, batch=3)), on_cpu) <= 1
 
 
 # statistics
