@@ -179,7 +179,8 @@ class Options(Running):
         """
         super().__post_init__()
         if self.precision == "auto":  # once, here: workers of a cluster and resumed runs have to compute alike
-            reduced = self.backend == "torch" and fast_in_bfloat16(self.place)
+            device = choose_device("auto").type if self.device == "auto" else self.device
+            reduced = self.backend == "torch" and fast_in_bfloat16(device)
             object.__setattr__(self, "precision", "bfloat16" if reduced else "float32")
         if self.uncertainty is not None and self.symmetries < PASSES:
             raise RsganError(

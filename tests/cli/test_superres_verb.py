@@ -47,7 +47,7 @@ def test_stdout_has_the_path_and_stderr_the_talk(run: Run, make_scene: MakeScene
 
 
 def test_verbose_says_more_and_quiet_nothing(run: Run, make_scene: MakeScene, model: Path) -> None:
-    words = ("superres", make_scene(), "-o", "out.tif", "--model", model, "--overwrite")
+    words = ("superres", make_scene(), "-o", "out.tif", "--model", model, "--overwrite", "--precision", "float32")
     loud, silent = run(*words, "-v"), run(*words, "-q")
     for part in (
         "B08 = band 4 ('B08')",
