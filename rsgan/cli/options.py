@@ -248,7 +248,7 @@ def running_choice(side: int, precision: str = "float32") -> Callable[[Command],
 
     def added(command: Command) -> Command:
         kinds = click.Choice(["torch", "onnx", "openvino"])
-        same = "What computes the network; onnx and openvino on the CPU, with the same result."
+        same = "What computes the network; onnx and openvino on the CPU, with the result of float32."
         command = click.option("--backend", type=kinds, default="torch", show_default=True, help=same)(command)
         workers = "dask scheduler whose workers compute the windows; local:4 starts four processes here."
         command = click.option("--cluster", metavar="tcp://HOST:PORT|local:N", help=workers)(part_choice(command))
