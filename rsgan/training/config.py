@@ -90,6 +90,8 @@ class Data(Frozen):
         procedural: share of training chips drawn by `sensors.procedural` instead of read.
         band_gain: standard deviation of the logarithm of the factor by which each band of a chip is multiplied.
         gain: likewise, of the factor that a chip's bands share.
+        spread: standard deviation of the logarithm of the factor between the spread that is told and the chip's own: a
+            scene's spread is that of all its ground, and a town by the sea has far more contrast.
         reweight: after each validation of the second stage, chips of the class of land cover whose detail the
             discriminator tells from real best are drawn 1 + `reweight` times as often as those of one that it cannot
             tell; 0 draws all alike.
@@ -102,6 +104,7 @@ class Data(Frozen):
     procedural: float = Field(default=0.0, ge=0, le=1)
     band_gain: float = Field(default=0.1, ge=0, le=1)
     gain: float = Field(default=0.0, ge=0, le=1)
+    spread: float = Field(default=0.2, ge=0, le=2)
     reweight: float = Field(default=0.0, ge=0, le=9)
 
     @model_validator(mode="after")

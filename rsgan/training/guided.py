@@ -23,7 +23,7 @@ from rsgan.sensors.statistics import band_scaling, plain_noise
 from rsgan.training.batch import Pairs
 from rsgan.training.chips import CANDIDATES, batch_of_one, chances, holds_chip, turn
 from rsgan.training.config import Source, TrainConfig
-from rsgan.training.pairs import LOG_SPREAD_JITTER, as_row
+from rsgan.training.pairs import as_row
 from rsgan.training.tiles import Tile, check_split, find_files, shared
 from rsgan.training.validation import BORDER, inner_psnr, save_panel
 
@@ -256,7 +256,7 @@ class GuidedPairDataset(Dataset[Pairs]):
         guide = _mix(guide, turned)
         scaling, own = band_scaling(observed[0].numpy()), band_scaling(guide[0].numpy())
         noise = as_row(np.sqrt((mix**2) @ np.square(seen.noise[0].numpy())))
-        wide = float(np.exp(LOG_SPREAD_JITTER * rng.standard_normal()))
+        wide = float(np.exp(self.config.data.spread * rng.standard_normal()))
         return Pairs(
             reference, observed, seen.sigma, noise, as_row(scaling.centre), as_row(scaling.spread * wide),
             torch.from_numpy(own.to_network(guide[0].numpy()))[None] / wide, estimate,

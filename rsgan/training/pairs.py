@@ -21,8 +21,6 @@ from rsgan.training.config import TrainConfig
 from rsgan.training.reweighting import COLOURS, TRIES, keeps
 from rsgan.training.tiles import Tile
 
-LOG_SPREAD_JITTER = 0.2
-"""Standard deviation of the log of the spread's jitter: a scene's spread is not its chips'."""
 PROCEDURAL_SCENES = 80
 """Procedural scenes that a run draws its procedural chips from."""
 PROCEDURAL_CHIPS = 3
@@ -96,7 +94,7 @@ class PairDataset(Dataset[Pairs]):
         scale = self.config.generator.scale
         observed = (1, len(chip), chip.shape[1] // scale, chip.shape[2] // scale)
         sensor_draw = draw_sensors(observed, scale, self.jitter, generator)
-        return chip, known, sensor_draw, LOG_SPREAD_JITTER * torch.randn(1, len(chip), generator=generator)
+        return chip, known, sensor_draw, data.spread * torch.randn(1, len(chip), generator=generator)
 
     def _procedural(self, rng: np.random.Generator) -> NDArray[np.float32]:
         """Cut a chip from one of a fixed number of procedural scenes, which are drawn once."""
