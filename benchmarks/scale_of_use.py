@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.results import record, table
+from benchmarks.results import record, renew_block, table
 from benchmarks.wald import Protocol, Raster, superres
 from rsgan.catalogue import RGBN
 from rsgan.metrics import correctness
@@ -103,13 +103,11 @@ FINE = (
         "Injune", "woodland", "vhr/casi_1m_injune_*.tif", 40000, 1.0, RGBN, ("CASI_01", "CASI_03", "CASI_07", "CASI_13")
     ),
 )
-COARSER = (
-    *FINE[4:9],
-    Place("North Dakota", "wetland, crops", "aerial/naip_5m_nd_20*.tif", 600, 5.0),
-)
+COARSER = FINE[4:9]
 GSD_M = {4: 2.4, 2: 4.8}
 PLACES = {4: FINE, 2: COARSER}
 RIVAL = "back-projection, 5 steps"
+SHARES = ("improvement", "hallucination")
 BORDERS = {4: 16, 2: 12}
 """Pixels near a chip's border that are left out."""
 
@@ -231,6 +229,34 @@ def show(rows: list[Row], scale: int, protocol: str) -> str:
     return f"### F{scale}, {protocol}\n\n" + table(["place", *by_method], body)
 
 
+def summary(rows: list[Row]) -> str:
+    """Table of the README: means over places of the baselines and of the first model of each scale."""
+    body = []
+    for scale in sorted({row.scale for row in rows}):
+        for protocol in PROTOCOLS:
+            by_method: dict[str, dict[str, Row]] = {}
+            for row in rows:
+                if (row.scale, row.protocol) == (scale, protocol.name):
+                    by_method.setdefault(row.method, {})[row.place] = row
+            rivals, ours = by_method[RIVAL], next(m for m in by_method if not m.startswith(("bicubic", "back")))
+            gain = np.array([row.psnr - rivals[place].psnr for place, row in by_method[ours].items()])
+            means = {
+                m: {n: np.mean([getattr(r, n) for r in found.values()]) for n in ("psnr", *SHARES)}
+                for m, found in by_method.items()
+            }
+            body.append(
+                [
+                    f"F{scale}, {protocol.name}, {len(gain)} places",
+                    *(f"{means[m]['psnr']:.2f}" for m in ("bicubic", RIVAL, ours)),
+                    f"{gain.mean():+.2f} ± {gain.std():.2f}",
+                    f"{gain.min():+.2f}",
+                    *(" / ".join(f"{means[m][n]:.3f}" for n in SHARES) for m in (RIVAL, ours)),
+                ]
+            )
+    heads = ("bicubic", "back-projection", "ours", "gain", "worst place", "right / invented: back-projection", "ours")
+    return table(["protocol", *heads], body)
+
+
 def main() -> None:
     """Parse, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -254,6 +280,7 @@ def main() -> None:
     body = "\n\n".join(show(rows, s, p.name) for s in by_scale for p in PROTOCOLS)
     print(body)
     if arguments.record:
+        renew_block("figures of use", summary(rows))
         record("scale_of_use.py", "`python -m benchmarks.scale_of_use --data DIR --record`\n\n" + body)
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows]), encoding="utf-8")
