@@ -208,7 +208,7 @@ class Job:
             RsganError: the scene cannot be read, or the output not written; no output is left then.
         """
         started, statistics = time.perf_counter(), self._statistics()
-        return self._suited(statistics)._run(statistics, started, progress)
+        return self._with_safe_sharpness(statistics)._run(statistics, started, progress)
 
     def _run(self, statistics: SceneStatistics, started: float, progress: Progress | None) -> Result:
         adaptation, model = None, self.method.model
@@ -254,8 +254,8 @@ class Job:
     def deferred(self) -> Deferred:
         """What `run` would write, to be computed part by part when it is asked for."""
         statistics = self._statistics()
-        suited = self._suited(statistics)
-        batches = Batches(self.method.bind(statistics, suited.options.for_workers))
+        safe = self._with_safe_sharpness(statistics)
+        batches = Batches(self.method.bind(statistics, safe.options.for_workers))
         return Deferred(
             self.scene,
             batches,
@@ -273,7 +273,7 @@ class Job:
             self.scene, self.method.card, guiding=self.guiding, noise=options.noise, sigma=options.psf_sigma
         )
 
-    def _suited(self, statistics: SceneStatistics) -> Job:
+    def _with_safe_sharpness(self, statistics: SceneStatistics) -> Job:
         """Turn the dial back to 0, with a note, where the pixels are not the sensor's own."""
         if not statistics.resampling or not self.sharpness:
             return self

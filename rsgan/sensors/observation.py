@@ -182,11 +182,11 @@ def observe(reference: Tensor, scale: int, jitter: Jitter, rng: torch.Generator,
     """
     n, c, height, width = reference.shape
     draw = draw_sensors((n, c, height // scale, width // scale), scale, jitter, rng)
-    return told(observe_with(reference, scale, draw, quantum), draw, jitter.sigma)
+    return with_estimation_errors(observe_with(reference, scale, draw, quantum), draw, jitter.sigma)
 
 
-def told(seen: Observation, draw: SensorDraw, limits: tuple[float, float]) -> Observation:
-    """Replace the truth about the sensors by an estimate of it, with the errors of `draw`."""
+def with_estimation_errors(seen: Observation, draw: SensorDraw, limits: tuple[float, float]) -> Observation:
+    """Replace true width and noise of the sensors by estimates, with the errors of `draw`; widths in `limits`."""
     sigma = (seen.sigma + draw.sigma_error.to(seen.sigma)).clamp(0.0, MAX_SIGMA)
     if draw.sigma_error.any():
         sigma = sigma.clamp(*limits)

@@ -51,7 +51,7 @@ class ChipSampler(Generic[Cut]):
         what: str = "training tiles",
         zoom: Callable[[Cut], tuple[float, float]] | None = None,
     ) -> None:
-        self.zoom = zoom or (lambda tile: (1.0, 1.0))
+        self.zoom = zoom or _never
         self.tiles, self.size = [t for t in tiles if holds_chip(t.valid, math.ceil(size * self.zoom(t)[0]))], size
         if not self.tiles:
             raise ConfigError(
@@ -79,6 +79,11 @@ class ChipSampler(Generic[Cut]):
         return math.ceil(self.size * low - 1e-9)
 
 
+def _never(tile: object) -> tuple[float, float]:
+    """Give the zoom of tiles whose pixels are those of a chip."""
+    return 1.0, 1.0
+
+
 def chances(tiles: Sequence[Weighted]) -> NDArray[np.float64]:
     """(T,) their weights, of sum 1."""
     weights = np.array([tile.weight for tile in tiles], dtype=np.float64)
@@ -91,16 +96,20 @@ def holds_chip(valid: NDArray[np.bool_], size: int) -> bool:
     return bool(ndimage.minimum_filter(valid, size, mode="constant", cval=0).any())
 
 
-def area_mean(chip: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Average a square chip (C, S, S) to (C, size, size), size <= S; parts of pixels count by their area."""
-    side = chip.shape[-1]
-    if side == size:
-        return chip
-    edges, pixels = np.linspace(0, side, size + 1), np.arange(side)
+def area_mean(values: NDArray[np.float32], zoom: float) -> NDArray[np.float32]:
+    """Average (..., H, W) to pixels of zoom x zoom, 1 or more; parts of pixels count by their area."""
+    if zoom == 1:
+        return values
+    rows, columns = (_area_weights(side, zoom) for side in values.shape[-2:])
+    return np.asarray(rows @ values @ columns.T, np.float32)
+
+
+def _area_weights(side: int, zoom: float) -> NDArray[np.float32]:
+    """Share (n, side) of each of `side` pixels in the n whole ones that are `zoom` times as large."""
+    edges, pixels = zoom * np.arange(int(side / zoom + 1e-6) + 1), np.arange(side)
     covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    weights = (np.maximum(covered, 0) * size / side).astype(np.float32)
-    mean: NDArray[np.float32] = weights @ chip @ weights.T
-    return mean
+    shares: NDArray[np.float32] = (np.maximum(covered, 0) / zoom).astype(np.float32)
+    return shares
 
 
 def turn(chip: NDArray[Number], symmetry: int) -> NDArray[Number]:

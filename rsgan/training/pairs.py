@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from operator import attrgetter
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from rsgan.catalogue import sensor
-from rsgan.sensors.observation import Jitter, SensorDraw, draw_sensors, observe_with, told
+from rsgan.sensors.observation import Jitter, SensorDraw, draw_sensors, observe_with, with_estimation_errors
 from rsgan.sensors.procedural import draw_scene
 from rsgan.sensors.statistics import band_scaling
 from rsgan.training.batch import Pairs
@@ -29,7 +30,7 @@ PROCEDURAL_CHIPS = 3
 
 def simulate(truth: torch.Tensor, scale: int, draw: SensorDraw, jitter: Jitter, log_spread: torch.Tensor) -> Pairs:
     """Observe references (N, C, H, W) and measure the scaling on what was observed; log_spread (N, C) is its error."""
-    seen = told(observe_with(truth, scale, draw), draw, jitter.sigma)
+    seen = with_estimation_errors(observe_with(truth, scale, draw), draw, jitter.sigma)
     n, bands = truth.shape[:2]
     scaling = band_scaling(seen.observed.flatten(0, 1).numpy())
     centre, spread = (as_row(values).reshape(n, bands) for values in (scaling.centre, scaling.spread))
@@ -52,7 +53,7 @@ class PairDataset(Dataset[Pairs]):
     """
 
     def __init__(self, tiles: list[Tile], config: TrainConfig) -> None:
-        self.sampler = ChipSampler(tiles, config.training.chip_size, zoom=lambda tile: tile.zoom)
+        self.sampler = ChipSampler(tiles, config.training.chip_size, zoom=attrgetter("zoom"))
         self.config = config
         self.weights: Mapping[str, float] = {}
         self.jitter = Jitter(**config.sensor.model_dump())
@@ -111,8 +112,8 @@ class PairDataset(Dataset[Pairs]):
             if not self.weights or keeps(chip, self.colours, self.weights, rng):
                 break
         known = np.ones(len(chip), bool) if tile.known is None else np.array(tile.known)
-        chip = area_mean(chip, self.config.training.chip_size)
-        return turn(with_stand_ins(chip, known, rng), int(rng.integers(8))), known
+        chip = area_mean(chip, chip.shape[-1] / self.config.training.chip_size)
+        return turn(fill_missing_bands(chip, known, rng), int(rng.integers(8))), known
 
     @property
     def colours(self) -> list[int]:
@@ -136,7 +137,7 @@ def procedural_scene(seed: int, number: int, side: int, gsd_m: float) -> NDArray
     return scene
 
 
-def with_stand_ins(
+def fill_missing_bands(
     chip: NDArray[np.float32], known: NDArray[np.bool_], rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Put a random mixture of the known bands (C, H, W) where a file holds none, so that no band is empty."""

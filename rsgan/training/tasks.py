@@ -163,9 +163,9 @@ class Superres:
         config, bands = self.config, self.config.model.bands
         if not isinstance(generator, ResidualGenerator) or not isinstance(discriminator, PatchDiscriminator | None):
             raise ConfigError("task superres needs a generator of kind residual and a discriminator of kind patch.")
-        taught, teacher = config.distillation, None
-        if taught is not None:
-            teacher = open_teacher(config, taught, next(generator.parameters()).device)
+        distillation, teacher = config.distillation, None
+        if distillation is not None:
+            teacher = open_teacher(config, distillation, next(generator.parameters()).device)
         return PairedGame(
             generator,
             discriminator,
@@ -174,7 +174,7 @@ class Superres:
             tuple((bands.index(p), bands.index(n)) for p, n in INDEX_BANDS if p in bands and n in bands),
             getattr(torch, config.training.precision),
             teacher,
-            0.0 if taught is None else taught.share,
+            0.0 if distillation is None else distillation.share,
         )
 
     def by_class(self, generator: Any, judge: Discriminator) -> dict[str, float]:  # noqa: ANN401

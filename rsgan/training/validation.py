@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from rsgan.nn.discriminators import PatchDiscriminator, PatchGeometry, patch_geo
 from rsgan.nn.generators import Generator, SensorState
 from rsgan.sensors.optical import degrade, upsample
 from rsgan.sensors.statistics import band_scaling
+from rsgan.training.chips import area_mean
 from rsgan.training.config import TrainConfig
 from rsgan.training.reweighting import AUROC, COLOURS, figure_name
 from rsgan.training.tiles import Tile
@@ -72,7 +74,8 @@ class Validation:
         self, tiles: list[Tile], config: TrainConfig, device: torch.device, trained_on: list[Tile] | None = None
     ) -> None:
         self.scale, self.device = config.generator.scale, device
-        self.references = [reference for tile in tiles if (reference := self._crop(tile)) is not None]
+        whole = [tile for tile in tiles if tile.known is None]  # of what a file lacks nothing can be said
+        self.references = [reference for tile in whole if (reference := self._crop(tile)) is not None]
         if not self.references:
             raise ConfigError(
                 f"data: none of the {len(tiles)} validation tiles can be judged: each is smaller than {4 * BORDER} "
@@ -80,10 +83,14 @@ class Validation:
             )
         self.seed = config.seed
         self.colours = sensor(config.model.sensor).common_names(config.model.bands)
-        known = sorted(trained_on or (), key=lambda tile: -tile.weight)
+        known = sorted((tile for tile in trained_on or () if tile.known is None), key=lambda tile: -tile.weight)
         self.known = [reference for tile in known[:KNOWN] if (reference := self._crop(tile)) is not None]
 
     def _crop(self, tile: Tile) -> Tensor | None:
+        zoom = tile.zoom[0]
+        if zoom > 1:
+            valid = area_mean(tile.valid.astype(np.float32), zoom) > 1 - 1e-4
+            tile = replace(tile, values=area_mean(tile.array, zoom), valid=valid, zoom=(1.0, 1.0))
         height, width = (min(n, LARGEST) // self.scale * self.scale for n in tile.valid.shape)
         top, left = ((n - side) // 2 for n, side in zip(tile.valid.shape, (height, width), strict=True))
         window = slice(top, top + height), slice(left, left + width)

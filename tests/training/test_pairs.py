@@ -11,7 +11,7 @@ from rsgan.sensors.optical import degrade
 from rsgan.training.batch import Pairs, collate
 from rsgan.training.chips import area_mean, turn
 from rsgan.training.config import Source, TrainConfig
-from rsgan.training.pairs import PairDataset, with_stand_ins
+from rsgan.training.pairs import PairDataset, fill_missing_bands
 from rsgan.training.tiles import read_split
 
 Tiny = Callable[..., TrainConfig]
@@ -97,10 +97,11 @@ def test_tiles_are_drawn_by_their_weight(tiny: Tiny, write_tile: WriteTile) -> N
 
 def test_area_means_count_parts_of_pixels_by_their_area() -> None:
     chip = np.random.default_rng(0).random((2, 6, 6)).astype(np.float32)
-    np.testing.assert_allclose(area_mean(chip, 3), chip.reshape(2, 3, 2, 3, 2).mean((2, 4)), rtol=1e-6)
+    np.testing.assert_allclose(area_mean(chip, 2), chip.reshape(2, 3, 2, 3, 2).mean((2, 4)), rtol=1e-6)
     fine = chip.repeat(2, 1).repeat(2, 2)  # each pixel of a 4 x 4 mean covers 1.5 pixels, three of these
-    np.testing.assert_allclose(area_mean(chip, 4), fine.reshape(2, 4, 3, 4, 3).mean((2, 4)), rtol=1e-6)
-    assert area_mean(chip, 6) is chip
+    np.testing.assert_allclose(area_mean(chip, 1.5), fine.reshape(2, 4, 3, 4, 3).mean((2, 4)), rtol=1e-6)
+    np.testing.assert_allclose(area_mean(chip[:, :, :5], 2), area_mean(chip[:, :, :4], 2), rtol=1e-6)
+    assert area_mean(chip, 1) is chip
 
 
 def test_chips_are_drawn_from_as_much_ground_as_the_zoom_says(tiny: Tiny, write_tile: WriteTile) -> None:
@@ -125,7 +126,7 @@ def test_bands_that_a_file_does_not_hold_are_mixtures_and_marked(tiny: Tiny, wri
     pair = PairDataset([tile], tiny())[0]
     assert pair.known.tolist() == [[1, 1, 1, 0]]
     chip = tile.values[:, :16, :16]
-    mixed = with_stand_ins(chip, np.array(tile.known), np.random.default_rng(0))
+    mixed = fill_missing_bands(chip, np.array(tile.known), np.random.default_rng(0))
     np.testing.assert_array_equal(mixed[:3], chip[:3])
     shares, *_ = np.linalg.lstsq(chip[:3].reshape(3, -1).T, mixed[3].ravel(), rcond=None)
     assert shares.min() >= -1e-3

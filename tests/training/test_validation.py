@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from rsgan.nn.discriminators import PatchDiscriminator, PatchDiscriminatorConfig
 from rsgan.nn.generators import ResidualGenerator, ResidualGeneratorConfig
 from rsgan.sensors.optical import degrade
 from rsgan.sensors.procedural import draw_scene
-from rsgan.training.tiles import Tile
+from rsgan.training.config import TrainConfig
+from rsgan.training.tiles import Tile, read_split
 from rsgan.training.validation import Validation, inner_psnr, whole_square
 
 
@@ -130,3 +132,20 @@ def test_where_no_class_can_be_told_nothing_is_said(tile: Tile, tiny) -> None:
     assert validation.by_class(generator, PatchDiscriminator(seen)) == {}
     validation.colours = ["blue", "green", "red", ""]
     assert validation.by_class(generator, PatchDiscriminator(seen.model_copy(update={"attention": False}))) == {}
+
+
+def test_references_finer_than_the_output_are_averaged_to_its_pixels(
+    tiny: Callable[..., TrainConfig], write_tile: Callable[..., Path]
+) -> None:
+    write_tile("b.tif", size=160)
+    config = tiny()
+    tiles = load_tiles_of(config, zoom=(2.0, 3.0))
+    (reference,) = Validation(tiles, config, torch.device("cpu")).references
+    expected = tiles[0].array.reshape(4, 80, 2, 80, 2).mean((2, 4))
+    torch.testing.assert_close(reference[0], torch.from_numpy(expected), rtol=1e-5, atol=1e-6)
+
+
+def load_tiles_of(config: TrainConfig, zoom: tuple[float, float]) -> list[Tile]:
+    """Held-out tiles of a config, read with a zoom."""
+    sources = tuple(source.model_copy(update={"zoom": zoom}) for source in config.data.validation)
+    return read_split(config.data.root, sources, config.model.bands)

@@ -62,7 +62,7 @@ class PairedGame:
         precision: dtype inside the networks.
         teacher: function that gives a finished model's result for a batch, (N, C, scale h, scale w) reflectance; None
             without distillation.
-        taught: share of the content loss that compares with the teacher's result.
+        teacher_share: share of the content loss that compares with the teacher's result.
     """
 
     generator: Generator
@@ -72,7 +72,7 @@ class PairedGame:
     index_pairs: tuple[tuple[int, int], ...]
     precision: torch.dtype = torch.float32
     teacher: Callable[[Pairs], Tensor] | None = None
-    taught: float = 0.0
+    teacher_share: float = 0.0
 
     def enhance(self, pairs: Pairs) -> Tensor:
         """Compute G(observed), (N, C, scale h, scale w) in network units, float32."""
@@ -108,14 +108,14 @@ class PairedGame:
             enhanced, reference, residual = enhanced * known, reference * known, residual * known
         content = charbonnier_loss((enhanced - reference) / unit, self.losses.charbonnier_epsilon) / share
         terms = {
-            "content": (1 - self.taught) * content,
+            "content": (1 - self.teacher_share) * content,
             "consistency": self.losses.consistency * consistency_loss(residual, pairs.noise),
             "spectral_angle": self.losses.spectral_angle * spectral_angle_loss(enhanced, reference),
             "index": self.losses.index * index_loss(enhanced, reference, self.index_pairs),
         }
         if self.teacher is not None:
             error = (units.reflectance(network) - self.teacher(pairs)) / unit
-            terms["distillation"] = self.taught * charbonnier_loss(error, self.losses.charbonnier_epsilon)
+            terms["distillation"] = self.teacher_share * charbonnier_loss(error, self.losses.charbonnier_epsilon)
         if adversarial:
             real = units.network(pairs.reference)
             terms["adversarial"] = self.adversary.generator_term(lambda x: self.logits(x, pairs), network, real)
