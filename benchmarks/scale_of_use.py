@@ -72,7 +72,10 @@ class Place:
         found = []
         for path in sorted(root.glob(self.glob)):
             source = Source(glob=self.glob, bands=self.bands, reflectance_scale=self.scale, holds=self.holds)
-            values = read_tile(path, source, RGBN).array.astype(np.float64)
+            tile = read_tile(path, source, RGBN)
+            if not tile.valid.all():
+                raise SystemExit(f"{path}: has invalid pixels; references must be whole")
+            values = tile.array.astype(np.float64)
             if "B08" not in self.holds:
                 values[3] = values[:3].mean(0)
             height, width = (n // factor * factor for n in values.shape[1:])

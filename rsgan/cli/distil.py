@@ -53,13 +53,13 @@ def command(
         from rsgan.errors import ConfigError
         from rsgan.training.loading import load_config
 
-        taught = [f"distillation.teacher={json.dumps(teacher)}", f"distillation.passes={passes}"]
+        teacher_settings = [f"distillation.teacher={json.dumps(teacher)}", f"distillation.passes={passes}"]
         if data is not None:
-            taught.append(f"data.root={json.dumps(str(data))}")
+            teacher_settings.append(f"data.root={json.dumps(str(data))}")
         try:
-            settings = load_config(config, [*changes, *taught])
+            settings = load_config(config, [*changes, *teacher_settings])
         except ConfigError as error:
-            if "distillation" in str(error):
+            if "  distillation: Extra inputs" in str(error):
                 raise ConfigError(f"{error}\nrsgan distil teaches models of task superres.") from error
             raise
         run_training(settings, out, device, resume=resume, quiet=quiet, verbose=verbose)

@@ -115,6 +115,11 @@ class Job:
         return asked if asked is not None else 0.0 if card is None else card.sharpness
 
     @property
+    def precision(self) -> str:
+        """Precision of the network; float32 where there is none."""
+        return "float32" if self.method.model is None else self.options.precision
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the user must be told before the work."""
         card, notes = self.method.card, list(self.scene.notes)
@@ -161,7 +166,7 @@ class Job:
                 f"radiometry: {scene.radiometry.source}",
                 f"windows: {len(self.windows)} of {options.window} input pixels, halo {method.halo}, "
                 f"batch {options.batch}",
-                f"device: {options.place}, {options.precision}",
+                f"device: {options.place}, {self.precision}",
             ]
         return lines
 
@@ -307,7 +312,7 @@ class Job:
                 "RSGAN_SCALE": str(method.scale),
                 "RSGAN_SHARPNESS": f"{self.sharpness:g}",
                 "RSGAN_SYMMETRIES": str(options.symmetries),
-                "RSGAN_PRECISION": options.precision,
+                "RSGAN_PRECISION": self.precision,
                 "RSGAN_CONSISTENCY": "on" if options.consistency else "off",
                 "RSGAN_CONSISTENCY_RMS": _rounded(residual),
                 "RSGAN_NOISE": _rounded(statistics.noise),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -91,6 +91,8 @@ class Running:
         cluster: dask cluster that computes the windows: address of its scheduler, "local:N", or a client of it.
     """
 
+    PRECISIONS: ClassVar[tuple[str, ...]] = ("float32", "bfloat16")
+
     sharpness: float | None = None
     window: int = 512
     batch: int = 1
@@ -117,6 +119,8 @@ class Running:
             raise RsganError(f"--window {self.window} is too small; give at least {SMALLEST_WINDOW} input pixels.")
         if self.batch < 1:
             raise RsganError(f"--batch {self.batch}: give at least 1.")
+        if self.precision not in self.PRECISIONS:
+            raise RsganError(f"--precision {self.precision}: give {' or '.join(self.PRECISIONS)}.")
         if self.symmetries not in (1, 2, 4, 8):
             raise RsganError(f"--symmetries {self.symmetries}: give 1, 2, 4 or 8.")
         if self.bbox is not None and self.crop is not None:
@@ -154,7 +158,8 @@ class Options(Running):
     """How to super-resolve, apart from what and with which model.
 
     Attributes:
-        precision: inside the network; "auto" becomes bfloat16 where the device is fast in it, else float32.
+        precision: inside the network; "auto" becomes bfloat16 where the device is fast in it, else float32;
+            float32 with `uncertainty`, whose factors were fitted in it.
         consistency: whether the closing consistency steps run.
         noise: noise standard deviation in reflectance; None estimates it.
         psf_sigma: Gaussian width of the point spread function in input pixels; None estimates it.
@@ -162,6 +167,8 @@ class Options(Running):
         adapt: whether a guided network is first fitted to the scene itself, one scale up.
         uncertainty: GeoTIFF for the standard error of every pixel, float32, reflectance; None writes none.
     """
+
+    PRECISIONS: ClassVar[tuple[str, ...]] = ("auto", "float32", "bfloat16")
 
     precision: Precision = "auto"
     consistency: bool = True
@@ -180,7 +187,7 @@ class Options(Running):
         super().__post_init__()
         if self.precision == "auto":  # once, here: workers of a cluster and resumed runs have to compute alike
             device = choose_device("auto").type if self.device == "auto" else self.device
-            reduced = self.backend == "torch" and fast_in_bfloat16(device)
+            reduced = self.backend == "torch" and self.uncertainty is None and fast_in_bfloat16(device)
             object.__setattr__(self, "precision", "bfloat16" if reduced else "float32")
         if self.uncertainty is not None and self.symmetries < PASSES:
             raise RsganError(

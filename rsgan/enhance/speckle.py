@@ -140,7 +140,7 @@ class Network:
         mask = torch.from_numpy(valid)[None, None].to(observed)
         law = (told, self.statistics.correlation[band : band + 1])
         speckle = SpeckleState(*(torch.from_numpy(x.astype(np.float32)).to(self.device) for x in law))
-        with reduced(self.device, self.precision != "float32"):
+        with reduced(self.device, self.precision == "bfloat16"):
             enhanced = despeckled_passes(self.generator, observed, speckle, mask, passes=self.symmetries)
         made: Floats = np.exp(enhanced[0, 0].double().cpu().numpy() + level).astype(np.float32)
         return made

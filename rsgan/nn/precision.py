@@ -20,7 +20,7 @@ def fast_in_bfloat16(device: str) -> bool:
     Source: torch.cuda and torch.cpu.get_capabilities (AMX-BF16, AVX512-BF16); False where torch is too old to tell.
     """
     if device == "cuda":
-        return torch.cuda.is_available() and bool(torch.cuda.is_bf16_supported())
+        return torch.cuda.is_available() and bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
         return False
     able = torch.cpu.get_capabilities()

@@ -25,8 +25,8 @@ class Jitter:
         misregistration: largest shift of one band against the others, output pixels.
         interpolated: share of chips that are interpolated from a grid of another phase, as orthorectification does.
         stripes: largest difference between odd and even columns, reflectance; half of the chips have none.
-        sigma_error: standard deviation of what the network is told of the width, against the truth, input pixels.
-        noise_error: standard deviation of the logarithm of what it is told of the noise, against the truth.
+        sigma_error: standard deviation of the error of the width that the network is given, input pixels.
+        noise_error: standard deviation of the error of the logarithm of the noise that the network is given.
     """
 
     sigma: tuple[float, float] = (0.30, 0.50)
@@ -58,7 +58,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class SensorDraw:
-    """Sensors drawn for a batch, with all their chance.
+    """Sensors drawn for a batch, with every random number that their observations need.
 
     Attributes:
         sigma: (N, C) Gaussian width, input pixels.
@@ -83,7 +83,7 @@ class SensorDraw:
     noise_factor: Tensor
 
     @classmethod
-    def joined(cls, draws: Sequence[SensorDraw]) -> SensorDraw:
+    def concatenated(cls, draws: Sequence[SensorDraw]) -> SensorDraw:
         """Join the draws of several batches into one."""
         return cls(**{name: torch.cat([getattr(draw, name) for draw in draws]) for name in cls.__dataclass_fields__})
 
@@ -134,7 +134,7 @@ def shift_cubic(values: Tensor, shift: Tensor) -> Tensor:
 
 
 def interpolation_gain(shift: Tensor) -> Tensor:
-    """Factor (N, C) by which `shift_cubic` changes the standard deviation of white noise."""
+    """Compute the factor (N, C) by which `shift_cubic` changes the standard deviation of white noise."""
     down, right = (cubic_weights(s).square().sum(-1).sqrt() for s in shift.unbind(-1))
     return down * right
 
@@ -148,7 +148,7 @@ def observe_with(reference: Tensor, scale: int, draw: SensorDraw, quantum: float
     Args:
         reference: (N, C, scale h, scale w) reflectance.
         scale: output pixels per input pixel.
-        draw: of the sensors.
+        draw: sensors of the batch, see `draw_sensors`.
         quantum: rounding of the observed reflectance (1 DN); 0 for none.
     """
     phase = draw.phase.to(reference).expand_as(draw.shift)

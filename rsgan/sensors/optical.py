@@ -154,11 +154,11 @@ def consistent(
     steps: int,
     base: Tensor | None = None,
 ) -> Tensor:
-    """Sum of base and learned detail after `steps` consistency steps, in closed form: same result, constant cost.
+    """Add learned detail to the base and apply `steps` consistency steps, in closed form: the same result.
 
     With D degrade, U upsample, A = D U and x0 = base + learned, steps x <- x + w U(y - D x) leave the residual
     r_k = (I - w A)^k (y - D x0), so x = x0 + U(w sum of r_k, k < steps). A is linear, separable and lives on the
-    observed grid; at the border it is exact too.
+    observed grid; at the border it is exact too. Any number of steps takes one degrade and one upsample.
 
     Args:
         learned: (N, C, scale h, scale w) detail added to the base.

@@ -19,7 +19,9 @@ LEAST_WINDOWS = 4
 """Whole windows below which nothing is said."""
 REPEATED = 0.13
 """Share of neighbours that are equal, above that of pixels two apart, from which pixels count as repeated: real scenes
-of few stored levels have up to 0.11, grids made finer by nearest neighbour 0.15 or more."""
+have up to 0.11, smooth ones of few stored levels the most; grids made finer by nearest neighbour 0.15 or more."""
+LEAST_PAIRS = 1000
+"""Pairs of valid neighbours below which nothing is said of repetition."""
 INTERPOLATED = 0.002
 """Power near Nyquist over that at 0.1 to 0.2 cycles per pixel below which a scene counts as interpolated: native
 Sentinel-2 has 0.008 or more, thick cloud 0.003, a scene enlarged twice by cubic interpolation below 0.001."""
@@ -72,10 +74,10 @@ def _repetition(values: Floats, valid: NDArray[np.bool_]) -> float:
         shares = []
         for lag in (1, 2):
             along, usable = np.moveaxis(values, axis, 0), np.moveaxis(valid, axis, 0)
-            both = usable[lag:] & usable[:-lag]
-            shares.append(float((along[lag:] == along[:-lag])[both].mean()) if both.any() else np.nan)
+            equal = (along[lag:] == along[:-lag])[usable[lag:] & usable[:-lag]]
+            shares.append(float(equal.mean()) if equal.size >= LEAST_PAIRS else np.nan)
         excess.append(shares[0] - shares[1])
-    return max(excess)
+    return max((value for value in excess if np.isfinite(value)), default=np.nan)
 
 
 def _spectrum(values: Floats, valid: NDArray[np.bool_]) -> NDArray[np.float64] | None:

@@ -51,8 +51,8 @@ class ChipSampler(Generic[Cut]):
         what: str = "training tiles",
         zoom: Callable[[Cut], tuple[float, float]] | None = None,
     ) -> None:
-        self.zoom = zoom or _never
-        self.tiles, self.size = [t for t in tiles if holds_chip(t.valid, math.ceil(size * self.zoom(t)[0]))], size
+        self.zoom = zoom or _native_zoom
+        self.tiles, self.size = [t for t in tiles if holds_chip(t.valid, _side(size, self.zoom(t)[0]))], size
         if not self.tiles:
             raise ConfigError(
                 f"data: none of the {len(tiles)} {what} holds a chip of training.chip_size {size} pixels without "
@@ -64,23 +64,27 @@ class ChipSampler(Generic[Cut]):
         """Draw a tile, and rows and columns of a chip of it; the chip is a square of the tile's pixels."""
         while True:
             tile = self.tiles[rng.choice(len(self.tiles), p=self.chances)]
-            side = self._side(tile, rng)
-            for _ in range(CANDIDATES):
+            for side in [self._drawn_side(tile, rng)] * CANDIDATES + [_side(self.size, self.zoom(tile)[0])]:
                 row, column = (int(rng.integers(n - side + 1)) for n in tile.valid.shape)
                 rows, columns = slice(row, row + side), slice(column, column + side)
                 if tile.valid[rows, columns].all():
                     return tile, rows, columns
 
-    def _side(self, tile: Cut, rng: np.random.Generator) -> int:
+    def _drawn_side(self, tile: Cut, rng: np.random.Generator) -> int:
         """Draw the side of a chip in the tile's pixels."""
         low, high = self.zoom(tile)
         if low < high:
             low = rng.uniform(low, max(low, min(high, min(tile.valid.shape) / self.size)))
-        return math.ceil(self.size * low - 1e-9)
+        return _side(self.size, low)
 
 
-def _never(tile: object) -> tuple[float, float]:
-    """Give the zoom of tiles whose pixels are those of a chip."""
+def _side(size: int, zoom: float) -> int:
+    """Give the side of a chip of `size` pixels in pixels that are `zoom` times finer."""
+    return math.ceil(size * zoom - 1e-9)
+
+
+def _native_zoom(tile: object) -> tuple[float, float]:
+    """Give zoom 1 to 1, for tiles on the chips' own pixels."""
     return 1.0, 1.0
 
 

@@ -34,7 +34,8 @@ class Source(Frozen):
         gsd_m: ground sampling distance, only where the file does not tell.
         place: name of the place where the file carries no coordinates; files of one place never fall into both splits.
         share: share of the training chips drawn from these files, relative to the other sources' shares.
-        holds: those of the model's bands that the files hold; None for all. The others are left out of the losses.
+        holds: those of the model's bands that the files hold; None for all. The others are left out of the losses that
+            compare with references.
         coarsen: pixels of the files per pixel of a reference, each way: above 1 for rasters on a finer grid than their
             sensor's; for models with a guide.
         zoom: lowest and highest number of the files' pixels, each way, that are averaged to one pixel of a reference;
@@ -88,7 +89,8 @@ class Data(Frozen):
         index: file that `rsgan prepare` wrote, which names the rasters, their usable chips and the split; in place of
             training and validation.
         procedural: share of training chips drawn by `sensors.procedural` instead of read.
-        band_gain: standard deviation of the logarithm of the factor by which each band of a chip is multiplied.
+        band_gain: standard deviation of the logarithm of the factor by which each band of a chip is multiplied; for
+            models without a guide, like `gain`.
         gain: likewise, of the factor that a chip's bands share.
         spread: standard deviation of the logarithm of the factor between the spread that is told and the chip's own: a
             scene's spread is that of all its ground, and a town by the sea has far more contrast.
@@ -420,6 +422,8 @@ class TrainConfig(Frozen):
             )
         self._discriminator_fits()
         self._reweighting_fits()
+        self._sources_fit()
+        self._sensor_fits()
         if self.data.procedural > 0 and self.model.bands != RGBN:
             bands = " ".join(self.model.bands)
             raise ValueError(f"data.procedural draws {' '.join(RGBN)} only, not {bands}; set it to 0")
@@ -428,6 +432,36 @@ class TrainConfig(Frozen):
                 f"training.chip_size {self.training.chip_size} is no multiple of generator.scale {self.generator.scale}"
             )
         return self
+
+    def _sources_fit(self) -> None:
+        guided = bool(self.model.guide)
+        for source in (*self.data.training, *self.data.validation):
+            unknown = sorted(set(source.holds or ()) - set(self.model.bands))
+            if unknown:
+                raise ValueError(
+                    f"source {source.glob} holds {' '.join(unknown)}, which model.bands does not name; leave it out"
+                )
+            if guided and source.zoom != (1.0, 1.0):
+                raise ValueError(f"source {source.glob}: zoom is for models without a guide; give coarsen")
+            if not guided and (source.coarsen > 1 or source.shuffled or source.guide is not None):
+                raise ValueError(
+                    f"source {source.glob}: coarsen, shuffled and guide are for models with a guide; give zoom, or "
+                    "leave them out"
+                )
+
+    def _sensor_fits(self) -> None:
+        """Refuse point spread functions so narrow that a shift of a part of a pixel would be lost."""
+        moves = self.sensor.interpolated > 0 or self.sensor.misregistration > 0
+        if moves and self.sensor.sigma[0] * self.generator.scale < 0.5:
+            raise ValueError(
+                "sensor.interpolated and sensor.misregistration need a lowest sensor.sigma of half an output pixel, "
+                f"{0.5 / self.generator.scale:g} input pixels here"
+            )
+        if self.sensor.misregistration > self.generator.scale / 2:
+            raise ValueError(
+                f"sensor.misregistration is {self.sensor.misregistration:g} output pixels; expected half an input "
+                f"pixel, {self.generator.scale / 2:g}, at most"
+            )
 
     def _reweighting_fits(self) -> None:
         if not self.data.reweight:

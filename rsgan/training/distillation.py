@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import torch
@@ -34,21 +33,20 @@ def open_teacher(config: TrainConfig, settings: Distillation, device: torch.devi
         ModelError: there is no such model.
     """
     model = open_model(settings.teacher)
-    card, own = model.card, config.generator
-    if (card.task, card.bands, card.guide, card.scale) != (
-        config.task,
-        config.model.bands,
-        config.model.guide,
-        own.scale,
-    ):
+    card, own = model.card, config.model
+    teachers_purpose = _purpose(card.task, card.bands, card.guide, card.scale)
+    purpose = _purpose(config.task, own.bands, own.guide, config.generator.scale)
+    if teachers_purpose != purpose:
         raise ConfigError(
-            f"distillation.teacher {settings.teacher} is for {_purpose(card.bands, card.scale)}, the run's model for "
-            f"{_purpose(config.model.bands, own.scale)}. Name a teacher of the same bands and scale."
+            f"distillation.teacher {settings.teacher} is for {teachers_purpose}, the run's model for {purpose}. Name a "
+            "teacher of the same bands and scale."
         )
     generator = model.generator(0.0)
     if not isinstance(generator, ResidualGenerator):
         raise ConfigError(f"distillation.teacher {settings.teacher} has no generator of kind residual.")
-    teacher = copy.deepcopy(generator).to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    dtype = torch.float64 if config.training.precision == "float64" else torch.float32
+    layout = {"device": device, "dtype": dtype, "memory_format": torch.channels_last}
+    teacher = generator.to(**layout).eval()  # type: ignore[call-overload]
 
     @torch.no_grad()
     def teach(pairs: Pairs) -> Tensor:
@@ -59,6 +57,7 @@ def open_teacher(config: TrainConfig, settings: Distillation, device: torch.devi
     return teach
 
 
-def _purpose(bands: tuple[str, ...], scale: int) -> str:
-    """Describe what a model makes finer, and by how much."""
-    return f"{' '.join(bands) or 'any band'} x{scale}"
+def _purpose(task: str, bands: tuple[str, ...], guide: tuple[str, ...], scale: int) -> str:
+    """Describe what a model does with which bands, and how much finer it makes them."""
+    guided = f" guided by {' '.join(guide)}" if guide else ""
+    return f"{task} of {' '.join(bands) or 'any band'}{guided} x{scale}"

@@ -401,7 +401,7 @@ def _alone_in(run: Path) -> Iterator[None]:
 
 
 def _led(trainer: Trainer, run: Path, tell: Callable[[Diagnosis], None]) -> Iterator[dict[str, float]]:
-    """The same, by the process that writes: alone, or the first of several."""
+    """Run the training loop of rank 0, which logs, validates and saves."""
     config, task, device = trainer.config, trainer.task, trainer.device
     (run / CONFIG).write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     journal = Journal.of(run / LOG, run / "tensorboard")

@@ -38,7 +38,7 @@ def simulate(truth: torch.Tensor, scale: int, draw: SensorDraw, jitter: Jitter, 
 
 
 def as_row(values: NDArray[np.floating]) -> torch.Tensor:
-    """(C,) numbers as a (1, C) float32 tensor."""
+    """Put (C,) numbers into a (1, C) float32 tensor."""
     return batch_of_one(values.astype(np.float32))
 
 
@@ -57,7 +57,7 @@ class PairDataset(Dataset[Pairs]):
         self.config = config
         self.weights: Mapping[str, float] = {}
         self.jitter = Jitter(**config.sensor.model_dump())
-        self.some_unknown = any(tile.known is not None for tile in tiles)
+        self.bands_missing = any(tile.known is not None for tile in tiles)
 
     @property
     def tiles(self) -> list[Tile]:
@@ -75,8 +75,8 @@ class PairDataset(Dataset[Pairs]):
         scale, drawn = self.config.generator.scale, [self._draw(index) for index in indices]
         references, known, sensors, spreads = zip(*drawn, strict=True)
         truth = torch.from_numpy(np.stack(references))
-        pairs = simulate(truth, scale, SensorDraw.joined(sensors), self.jitter, torch.cat(spreads))
-        if self.some_unknown:
+        pairs = simulate(truth, scale, SensorDraw.concatenated(sensors), self.jitter, torch.cat(spreads))
+        if self.bands_missing:
             pairs = replace(pairs, known=torch.from_numpy(np.stack(known)).float())
         return [pairs]
 
@@ -109,7 +109,7 @@ class PairDataset(Dataset[Pairs]):
         for _ in range(TRIES):
             tile, rows, columns = self.sampler.draw(rng)
             chip = tile.values[self._bands(tile, rng), rows, columns]
-            if not self.weights or keeps(chip, self.colours, self.weights, rng):
+            if not self.weights or tile.known is not None or keeps(chip, self.colours, self.weights, rng):
                 break
         known = np.ones(len(chip), bool) if tile.known is None else np.array(tile.known)
         chip = area_mean(chip, chip.shape[-1] / self.config.training.chip_size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 from rsgan.card import ProbeCoefficients
 from rsgan.sensors.observation import Jitter, observe
 from rsgan.sensors.statistics import FEATURES, SMALLEST_PROBE, band_scaling, fit_probe, probe_features
+from rsgan.training.chips import area_mean
 from rsgan.training.config import TrainConfig
 from rsgan.training.tiles import Tile
 
@@ -22,21 +25,23 @@ def _observed(
     tile: Tile, config: TrainConfig, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], float, float] | None:
     """One simulated observation (C, h, w) of a random part of a tile, its sigma and noise; None if it has holes."""
-    scale = config.generator.scale
-    limit = min(*tile.valid.shape, LARGEST * scale) // scale
+    scale, zoom = config.generator.scale, tile.zoom[0]
+    limit = int(min(min(tile.valid.shape) / zoom, LARGEST * scale)) // scale
     if limit < SMALLEST_PROBE:
         return None
     side = int(rng.integers(SMALLEST_PROBE, limit + 1)) * scale
-    row, column = (int(rng.integers(n - side + 1)) for n in tile.valid.shape)
-    if not tile.valid[row : row + side, column : column + side].all():
+    own = math.ceil(side * zoom - 1e-9)  # in the tile's pixels
+    row, column = (int(rng.integers(n - own + 1)) for n in tile.valid.shape)
+    if not tile.valid[row : row + own, column : column + own].all():
         return None
     bands = slice(None)
     if not config.model.bands:
         band = int(rng.integers(len(tile.values)))
         bands = slice(band, band + 1)
-    part = torch.from_numpy(tile.values[bands, row : row + side, column : column + side][None].copy())
-    ranges = config.sensor
-    jitter = Jitter(ranges.sigma, band_sigma=0.0, noise=ranges.noise, noise_free=ranges.noise_free)
+    chip = area_mean(tile.values[bands, row : row + own, column : column + own], own / side)
+    part = torch.from_numpy(chip[None].copy())
+    exact = {"band_sigma": 0.0, "misregistration": 0.0, "sigma_error": 0.0, "noise_error": 0.0}
+    jitter = Jitter(**config.sensor.model_dump() | exact)
     seen = observe(part, scale, jitter, torch.Generator().manual_seed(int(rng.integers(2**62))))
     return seen.observed[0].double().numpy(), float(seen.sigma[0, 0]), float(seen.noise[0, 0])
 
@@ -52,6 +57,9 @@ def fit_scene_probe(tiles: list[Tile], config: TrainConfig, samples: int) -> Pro
     Returns:
         None where the tiles are too small or too full of holes for as many as there are features.
     """
+    tiles = [tile for tile in tiles if tile.known is None]  # a band that a file lacks shows neither noise nor detail
+    if not tiles:
+        return None
     rng = np.random.default_rng((config.seed, 1))
     weights = np.array([tile.weight for tile in tiles])
     features: list[NDArray[np.floating]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -198,7 +199,7 @@ class Superres:
         """See `Task.card`."""
         config, model = self.config, self.config.model
         if config.distillation is not None:
-            taught = f"results of {config.distillation.passes} passes of model {config.distillation.teacher}"
+            taught = f"results of {config.distillation.passes} passes of model {Path(config.distillation.teacher).stem}"
             model = model.model_copy(update={"training_data": (*model.training_data, taught)})
         return ModelCard(
             **model.model_dump(),

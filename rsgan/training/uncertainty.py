@@ -14,11 +14,12 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from rsgan.card import Uncertainty
 from rsgan.errors import ConfigError
 from rsgan.model import Model, save_model
-from rsgan.nn.generators import Generator, Guide, SensorState
+from rsgan.nn.generators import Generator
 from rsgan.nn.symmetries import averaged_passes
 from rsgan.nn.uncertainty import PASSES, UncertaintyConfig, UncertaintyHead
 from rsgan.training.batch import Pairs, collate
 from rsgan.training.config import TrainConfig
+from rsgan.training.games.paired import Units, condition
 from rsgan.training.guided import GuidedPairDataset, load_guided
 from rsgan.training.pairs import PairDataset
 from rsgan.training.tiles import read_split
@@ -42,16 +43,11 @@ class Errors:
 
 
 def _errors(generator: Generator, head: UncertaintyHead, pairs: Pairs) -> Errors:
-    centre, spread = pairs.centre[..., None, None], pairs.spread[..., None, None]
-    observed = (pairs.observed - centre) / spread
-    noise = pairs.noise / pairs.spread
-    guide = None
-    if pairs.guide is not None and pairs.estimate is not None:
-        guide = Guide(pairs.guide, (pairs.estimate - centre) / spread)
+    observed, sensor, guide = condition(pairs)
     with torch.no_grad():
-        enhanced, doubt = averaged_passes(generator, observed, SensorState(pairs.sigma, noise), guide, passes=PASSES)
-    standard = head(enhanced, observed, doubt, noise)
-    error = enhanced - (pairs.reference - centre) / spread
+        enhanced, doubt = averaged_passes(generator, observed, sensor, guide, passes=PASSES)
+    standard = head(enhanced, observed, doubt, sensor.noise)
+    error = enhanced - Units.of(pairs).network(pairs.reference)
     inner = slice(BORDER, -BORDER)
     return Errors(error[:, :, inner, inner], standard[:, :, inner, inner])
 

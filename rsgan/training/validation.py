@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,7 +80,8 @@ class Validation:
         if not self.references:
             raise ConfigError(
                 f"data: none of the {len(tiles)} validation tiles can be judged: each is smaller than {4 * BORDER} "
-                "pixels, or has no square of as many without invalid ones. Name larger or whole tiles to be held out."
+                "pixels, has no square of as many without invalid ones, or lacks bands of the model. Name larger or "
+                "whole tiles to be held out."
             )
         self.seed = config.seed
         self.colours = sensor(config.model.sensor).common_names(config.model.bands)
@@ -89,8 +91,12 @@ class Validation:
     def _crop(self, tile: Tile) -> Tensor | None:
         zoom = tile.zoom[0]
         if zoom > 1:
-            valid = area_mean(tile.valid.astype(np.float32), zoom) > 1 - 1e-4
-            tile = replace(tile, values=area_mean(tile.array, zoom), valid=valid, zoom=(1.0, 1.0))
+            side = math.ceil(2 * LARGEST * zoom)  # enough to look for a whole square in
+            firsts = (max(0, (n - side) // 2) for n in tile.valid.shape)
+            rows, columns = (slice(first, first + side) for first in firsts)
+            valid = area_mean(tile.valid[rows, columns].astype(np.float32), zoom) > 1 - 1e-4
+            values = area_mean(tile.values[:, rows, columns], zoom)
+            tile = replace(tile, values=values, valid=valid, zoom=(1.0, 1.0))
         height, width = (min(n, LARGEST) // self.scale * self.scale for n in tile.valid.shape)
         top, left = ((n - side) // 2 for n, side in zip(tile.valid.shape, (height, width), strict=True))
         window = slice(top, top + height), slice(left, left + width)

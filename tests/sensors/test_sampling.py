@@ -31,6 +31,8 @@ def test_a_sensors_own_pixels_show_nothing(native: np.ndarray) -> None:
     assert found(native) == ()
     assert found(np.full((2, 64, 64), 7.0)) == ()
     assert found(native[:, :20, :20]) == ()
+    levels = np.random.default_rng(1).integers(0, 3, (100, 4, 5, 5)).astype(float)
+    assert not any(found(tiny) for tiny in levels)  # too few pixels to tell
     assert found(native, np.zeros(native.shape, bool)) == ()
 
 

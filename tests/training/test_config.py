@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,22 @@ def test_an_override_that_cannot_be_is_refused(settings: dict, tmp_path: Path, c
     path.write_text(yaml.safe_dump(settings | {"seed": 1}), encoding="utf-8")
     with pytest.raises(ConfigError, match=words):
         load_config(path, [change])
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "expected"),
+    [
+        ("source", {"holds": ["B05"]}, r"holds B05, which model\.bands does not name"),
+        ("source", {"zoom": [0.5, 1.0]}, "1 or more pixels of the files"),
+        ("source", {"zoom": [2.0, 1.0]}, "expected lowest, highest"),
+        ("source", {"coarsen": 2}, "are for models with a guide; give zoom"),
+        ("sensor", {"interpolated": 0.5, "sigma": [0.1, 0.5]}, r"lowest sensor\.sigma of half an output pixel"),
+        ("sensor", {"misregistration": 3.0}, "expected half an input pixel, 1, at most"),
+    ],
+)
+def test_sources_and_sensors_that_cannot_be_meant_are_refused(
+    settings: dict, tmp_path: Path, section: str, change: dict, expected: str
+) -> None:
+    place = settings["data"]["training"][0] if section == "source" else settings.setdefault("sensor", {})
+    place |= change
+    assert re.search(expected, refused(settings, tmp_path))

@@ -62,7 +62,8 @@ def test_the_card_names_the_teacher(trainer: Trainer) -> None:
 def test_a_teacher_of_other_bands_or_scale_is_refused(tiny: Tiny, teacher: str) -> None:
     config = taught(tiny(), teacher=teacher)
     with pytest.raises(
-        ConfigError, match=rf"distillation\.teacher {teacher} is for .*the run's model for .* x2\. Name a"
+        ConfigError,
+        match=rf"teacher {teacher} is for superres of .*the run's model for superres of B02 B03 B04 B08 x2\. Name a",
     ):
         open_teacher(config, config.distillation, CPU)
 
