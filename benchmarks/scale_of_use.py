@@ -41,8 +41,9 @@ PROTOCOLS = (Protocol("P40", 0.40), Protocol("P40n", 0.40, 0.001))
 RGB = RGBN[:3]
 DARKEST = 1e-3
 """Reflectance to which darker references are raised: 10 DN."""
-LEAST_VALID = 0.99
-"""Share of valid pixels below which a reference is refused."""
+MOSTLY_VALID = 0.99
+"""Share of valid pixels from which invalid ones are filled; below it they are dark ground, as the river of Rotterdam is,
+whose file marks it as no data."""
 LARGEST = 480
 """Side of the largest part of a reference that is used, pixels."""
 
@@ -76,12 +77,10 @@ class Place:
         for path in sorted(root.glob(self.glob)):
             source = Source(glob=self.glob, bands=self.bands, reflectance_scale=self.scale, holds=self.holds)
             tile = read_tile(path, source, RGBN)
-            if tile.valid.mean() < LEAST_VALID:
-                raise SystemExit(
-                    f"{path}: {1 - tile.valid.mean():.1%} of its pixels are invalid; references must be whole"
-                )
-            nearest = ndimage.distance_transform_edt(~tile.valid, return_distances=False, return_indices=True)
-            values = tile.array[:, *nearest].astype(np.float64)  # saturated points take their neighbours' values
+            values = tile.array.astype(np.float64)
+            if tile.valid.mean() > MOSTLY_VALID:  # saturated points take their neighbours' values
+                nearest = ndimage.distance_transform_edt(~tile.valid, return_distances=False, return_indices=True)
+                values = values[:, *nearest]
             if "B08" not in self.holds:
                 values[3] = values[:3].mean(0)
             height, width = (n // factor * factor for n in values.shape[1:])
