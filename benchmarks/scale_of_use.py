@@ -42,8 +42,8 @@ RGB = RGBN[:3]
 DARKEST = 1e-3
 """Reflectance to which darker references are raised: 10 DN."""
 MOSTLY_VALID = 0.99
-"""Share of valid pixels from which invalid ones are filled; below it they are dark ground, as Rotterdam's river is, which
-its file marks as no data."""
+"""Share of valid pixels from which invalid ones are filled; below it they are dark ground, as the river of Rotterdam,
+which its file marks as no data."""
 LARGEST = 480
 """Side of the largest part of a reference that is used, pixels."""
 
