@@ -222,12 +222,18 @@ def mean_cell(rows: list[Row], rivals: dict[str, Row]) -> str:
     )
 
 
+def by_method_and_place(rows: list[Row], scale: int, protocol: str) -> dict[str, dict[str, Row]]:
+    """Sort the rows of one scale and protocol: method -> place -> row."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        if (row.scale, row.protocol) == (scale, protocol):
+            found.setdefault(row.method, {})[row.place] = row
+    return found
+
+
 def show(rows: list[Row], scale: int, protocol: str) -> str:
     """Table of places and methods: PSNR in dB (gain over 5-step back-projection), right / invented."""
-    here = [row for row in rows if (row.scale, row.protocol) == (scale, protocol)]
-    by_method: dict[str, dict[str, Row]] = {}
-    for row in here:
-        by_method.setdefault(row.method, {})[row.place] = row
+    by_method = by_method_and_place(rows, scale, protocol)
     rivals = by_method[RIVAL]
     body = [
         [f"{place}: {rival.cover}", *(cell(found[place], rival) for found in by_method.values())]
@@ -242,10 +248,7 @@ def summary(rows: list[Row]) -> str:
     body = []
     for scale in sorted({row.scale for row in rows}):
         for protocol in PROTOCOLS:
-            by_method: dict[str, dict[str, Row]] = {}
-            for row in rows:
-                if (row.scale, row.protocol) == (scale, protocol.name):
-                    by_method.setdefault(row.method, {})[row.place] = row
+            by_method = by_method_and_place(rows, scale, protocol.name)
             rivals, ours = by_method[RIVAL], next(m for m in by_method if not m.startswith(("bicubic", "back")))
             gain = np.array([row.psnr - rivals[place].psnr for place, row in by_method[ours].items()])
             means = {

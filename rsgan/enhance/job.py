@@ -275,12 +275,17 @@ class Job:
     def _statistics(self) -> SceneStatistics:
         options = self.options
         return scene_statistics(
-            self.scene, self.method.card, guiding=self.guiding, noise=options.noise, sigma=options.psf_sigma
+            self.scene,
+            self.method.card,
+            guiding=self.guiding,
+            noise=options.noise,
+            sigma=options.psf_sigma,
+            processing_signs=self.sharpness > 0,
         )
 
     def _with_safe_sharpness(self, statistics: SceneStatistics) -> Job:
         """Turn the dial back to 0, with a note, where the pixels are not the sensor's own."""
-        if not statistics.resampling or not self.sharpness:
+        if not statistics.resampling:
             return self
         signs = " and ".join(_SIGNS[sign] for sign in statistics.resampling)
         warnings.warn(

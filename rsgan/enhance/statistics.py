@@ -207,6 +207,7 @@ def scene_statistics(
     guiding: Guiding | None = None,
     noise: float | None = None,
     sigma: float | None = None,
+    processing_signs: bool = False,
 ) -> SceneStatistics:
     """Look at the scene once.
 
@@ -216,6 +217,7 @@ def scene_statistics(
         guiding: finer bands that guide.
         noise: reflectance; None estimates it.
         sigma: Gaussian width of the point spread function in input pixels; None estimates it.
+        processing_signs: whether signs of resampling and compression are looked for.
 
     Raises:
         InputError: every pixel is nodata.
@@ -231,8 +233,10 @@ def scene_statistics(
     noises = noises if noise is None else np.full(count, noise)
     sigmas = sigmas if sigma is None else np.full(count, sigma)
     given = [flag for flag, value in (("--noise", noise), ("--psf-sigma", sigma)) if value is not None]
-    parts = [part for chip in chips[:LOOKED_AT] for part in zip(chip.values, chip.valid, strict=True)]
-    resampling = find_resampling(parts)
+    resampling: tuple[str, ...] = ()
+    if processing_signs:
+        parts = [part for chip in chips[:LOOKED_AT] for part in zip(chip.values, chip.valid, strict=True)]
+        resampling = find_resampling(parts)
     statistics = SceneStatistics(scaling, noises, sigmas, ", ".join([source, *given]), resampling=resampling)
     return statistics if guiding is None else _with_guide(statistics, guiding, samples, background)
 
